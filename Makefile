@@ -26,7 +26,7 @@ help:  ## Show this list
 
 setup: .venv/.done  ## Make .venv from the lock, with the command at .venv/bin/compound
 
-quickstart: setup  ## Search, verdict, family and report on real handwritten digits
+quickstart: setup  ## Search, verdict, family and report on photographs of clothes
 	$(BIN)/compound run examples/quickstart.yaml
 
 check: style types  ## Lint, format and types

@@ -4,8 +4,8 @@ python -m benchmarks.pairs [--pairs 20] [--seed 0] [--runner local|ray] [--back-
 
 Two studies share none, half or all of their jobs. The second starts up to four seconds after the
 first. At random either is killed with -9 or stopped as by Ctrl-C, and started again. In the end the
-verdict, the family and the weights of each must be those of the study alone, and a job may have
-a second attempt only where a driver was killed or stopped.
+verdict, the family and the weights of each must be those of the study alone on a disk without Ray,
+and a job may have a second attempt only where a driver was killed or stopped.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import json
 import os
 import random
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,10 +21,11 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from compound.jobs.store.artifacts import ArtifactStore
 from tests.support.pairs import Came, attempts, came, run_words, written_spec
 from tests.support.servers import BUCKET, Servers
 
@@ -35,7 +37,9 @@ SHARED: Mapping[str, tuple[int, Sequence[str]]] = {
 """Of the second study the seeds of a network, and more words, by how many jobs it shares."""
 FATES = {None: 0.6, signal.SIGKILL: 0.25, signal.SIGINT: 0.15}
 """How often a driver is left alone, killed, and stopped."""
-_OFFSET_S, _UNTIL_S, _LIMIT_S = 4.0, 20.0, 900.0
+_OFFSET_S, _LIMIT_S = 4.0, 900.0
+_UNTIL_S = {"local": 20.0, "ray": 60.0}
+"""Seconds after its start by which a driver meets its fate: about as long as a study takes."""
 _STOPPED = 130
 
 
@@ -60,6 +64,8 @@ class Sweep:
     folder: Path
     runner: str
     back_end: str
+    address: str = ""
+    """Of the Ray that all drivers join."""
 
     def uri(self) -> str:
         """Return the address of a new store."""
@@ -69,7 +75,7 @@ class Sweep:
     def driver(self, uri: str, name: str, seeds: int, more: Sequence[str]) -> subprocess.Popen[str]:
         """Start a driver."""
         spec = written_spec(self.folder, uri, seeds=seeds, epochs=8)
-        words = run_words(spec, name, "--runner", self.runner, *more)
+        words = run_words(spec, name, *self._runner(), *more)
         log = (self.folder / f"{name}.log").open("a")
         with log:
             return subprocess.Popen(
@@ -79,6 +85,10 @@ class Sweep:
                 text=True,
                 start_new_session=True,
             )
+
+    def _runner(self) -> Sequence[str]:
+        where = ("--address", self.address) if self.address else ()
+        return ("--runner", self.runner, *where)
 
     def alone(self, shared: str) -> Came:
         """Return what a study comes to in a store of its own."""
@@ -99,9 +109,13 @@ def one_pair(
         running[name] = sweep.driver(uri, name, *SHARED[variant])
         fate = draw.choices([*FATES], [*FATES.values()])[0]
         if fate:
-            due[name] = time.monotonic() + draw.uniform(1, _UNTIL_S), fate
+            due[name] = time.monotonic() + draw.uniform(1, _UNTIL_S[sweep.runner]), fate
         time.sleep(draw.uniform(0, _OFFSET_S) if name == "one" else 0)
-    interrupted = _followed(sweep, uri, variants, running, due, counts)
+    try:
+        interrupted = _followed(sweep, uri, variants, running, due, counts)
+    finally:
+        for process in running.values():
+            process.kill()
     _compare(uri, variants, expected, counts, interrupted)
 
 
@@ -150,6 +164,8 @@ def _compare(
         for part in ("verdict", "family", "weights"):
             if getattr(result, part) != getattr(expected[variant], part):
                 counts.wrong.append(f"pair {counts.pairs}: another {part} of {name} ({variants})")
+    left = [each.study for each in ArtifactStore.open(uri).reservations("").of_others()]
+    counts.wrong += [f"pair {counts.pairs}: a reservation of {study} stays" for study in left]
     again = [number - 1 for number in attempts(uri).values()]
     counts.jobs += len(again)
     counts.trained_again += sum(again)
@@ -170,6 +186,16 @@ def _reached(back_end: str, folder: Path) -> Iterator[None]:
         servers.close()
 
 
+def _ray(runner: str) -> AbstractContextManager[str]:
+    """Start a Ray for drivers that need one; its address, or nothing."""
+    if runner == "local":
+        return nullcontext("")
+    from tests.support.own_ray import own_ray
+
+    cluster: AbstractContextManager[str] = own_ray()
+    return cluster
+
+
 def main() -> int:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -180,14 +206,16 @@ def main() -> int:
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="compound-pairs-"))
     draw, counts, began = random.Random(options.seed), Counts(), time.monotonic()
-    with _reached(options.back_end, folder):
-        sweep = Sweep(folder, options.runner, options.back_end)
-        expected = {shared: sweep.alone(shared) for shared in SHARED}
+    expected = {shared: Sweep(folder, "local", "local").alone(shared) for shared in SHARED}
+    with _reached(options.back_end, folder), _ray(options.runner) as address:
+        sweep = Sweep(folder, options.runner, options.back_end, address)
         for number in range(options.pairs):
             one_pair(sweep, [*SHARED][number % len(SHARED)], draw, expected, counts)
             counts.pairs += 1
             print(f"{counts.pairs} pairs, {len(counts.wrong)} wrong", file=sys.stderr, flush=True)
     counts.seconds = time.monotonic() - began
+    if not counts.wrong:
+        shutil.rmtree(folder)
     print(json.dumps(vars(counts), indent=1))
     return 1 if counts.wrong else 0
 

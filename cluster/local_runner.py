@@ -27,13 +27,15 @@ from compound.jobs.runtime.temporary_folder import temporary_folder
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.data_cache import DataCache
 from compound.schemas.errors import ClusterError
-from compound.schemas.job import Cause, Event, JobRequest, JobResult
+from compound.schemas.job import Cause, JobRequest, JobResult
 from compound.schemas.retries import RetryLimits
 
 _POLL_S = 0.2
 _EPOCH_S = "86400"
 """Seconds that torch's launcher gives its ranks to finish an epoch when it is stopped. The default
 of 30 s would kill them within an epoch (torch 2.13)."""
+_WATCHED = "compound.jobs.runtime.watched"
+"""Runs the launcher and its ranks: all of them end with this process, whatever they are doing."""
 _TAIL = 8_000
 """Characters of a dead child's stderr that are recorded."""
 
@@ -97,8 +99,9 @@ class LocalRunner:
         return [results[request.job.id] for request in requests]
 
     def _run_one(self, request: JobRequest, store: ArtifactStore, on_event: OnEvent) -> JobResult:
-        result = self._run_with_retries(request, store, EventWriter(request, on_event))
-        on_event(Event(kind="ended", job=request.job.id, label=request.label, result=result))
+        events = EventWriter(request, on_event)
+        result = self._run_with_retries(request, store, events)
+        events.ended(result)
         return result
 
     def _run_with_retries(
@@ -130,7 +133,7 @@ class LocalRunner:
     def _in_process(
         self, request: JobRequest, store: ArtifactStore, events: EventWriter
     ) -> JobResult:
-        events.started(_workers_here(request))
+        events.started(_workers_here(request), store.next_attempt(request.job.id))
         keep_freed()
         process = Process.single(request.resources.cpus, imports=self._imports)
         rows = run_request(request, store, process, self._data, self._stop.is_set)
@@ -156,10 +159,11 @@ class LocalRunner:
             file = Path(folder) / "job.json"
             file.write_text(request.model_dump_json(), encoding="utf-8")
             output, errors = Path(folder) / "stdout", Path(folder) / "stderr"
+            attempt = store.next_attempt(request.job.id)
             with output.open("w") as stdout, errors.open("w") as stderr:
                 streams = stdout.fileno(), stderr.fileno()
                 child = _launch(request, file, store.uri, self._imports, streams)
-            events.started(_workers_here(request))
+            events.started(_workers_here(request), attempt, child.pid)
             self._follow(child, request, store, events)
             text = errors.read_text(errors="replace")
             if request.evaluates is not None:
@@ -202,13 +206,13 @@ def _launch(
 ) -> "subprocess.Popen[str]":
     """Start a job in a session of its own; `streams` are its stdout and stderr."""
     workers = _workers_here(request)
-    job = ["compound.jobs", str(file), "--store", store]
+    job = [_WATCHED, "compound.jobs", str(file), "--store", store]
     job += ["--allow-import", *(f"--import-from={folder}" for folder in imports)] if imports else []
     # Without a folder of its own for logs the launcher leaves one in /tmp (torch 2.13).
     logs = ("--log-dir", str(file.parent / "logs"))
     launcher = ("--standalone", *logs, "--nproc-per-node", str(workers), "-m")
     command = (
-        module_command("torch.distributed.run", *launcher, *job)
+        module_command(_WATCHED, "torch.distributed.run", *launcher, *job)
         if workers > 1
         else module_command(*job)
     )

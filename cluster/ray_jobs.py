@@ -14,7 +14,7 @@ from ray.job_submission import JobSubmissionClient
 
 from compound.cluster.ray_session import settle_auth
 from compound.cluster.shadowed_modules import check_uploaded
-from compound.jobs.store.artifacts import MARKER
+from compound.jobs.store.format.schema_version import MARKER
 from compound.schemas.errors import ClusterError, SpecError
 
 _ROOT = Path(__file__).parents[1]

@@ -28,7 +28,6 @@ from compound.jobs.parallel.collective import end_process, join, leave, summed
 from compound.jobs.parallel.failure import GAVE_UP, classify
 from compound.jobs.regular_file import read_document
 from compound.jobs.run_job import Process, run_request
-from compound.jobs.runtime.driver_watch import end_with_driver
 from compound.jobs.runtime.malloc import keep_freed
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.checksummed_json import unseal, version_of
@@ -244,7 +243,6 @@ def _reporter(request: JobRequest, process: Process) -> Callable[[EpochRow], Non
 def command() -> NoReturn:
     """Run as a command, and end the process: at once if the job has failed on this rank."""
     open_streams()
-    end_with_driver()
     try:
         code = main()
     except Exception as error:  # such as a process group that cannot be joined

@@ -50,7 +50,6 @@ from compound.schemas.architecture import Candidate, Coefficients
 from compound.schemas.base import Model
 from compound.schemas.data import DataInfo
 from compound.schemas.errors import RunError
-from compound.schemas.job import JobResult
 from compound.schemas.outcomes.recipe_check import UNCHECKED, RecipeCheck
 from compound.schemas.plan import Plan, PlannedJob, Rounds
 from compound.schemas.study import AnySpec, StudySpec
@@ -77,8 +76,6 @@ class Study(Generic[S]):
     """What scales the family."""
     reads_test: bool = True
     """Whether the test part is read when all phases have ended."""
-    retry_command: str = "compound retry STUDY"
-    """What people type to train failed jobs again."""
     resume: str = ""
     """What people type, in any folder, to go on with the study."""
 
@@ -157,23 +154,14 @@ class Study(Generic[S]):
         if ending == "stopped":
             return ending
         if verdict.coefficients is None:
-            raise RunError(
-                verdict.sentence,
-                where=self.spec.name,
-                next_step=self._after_no_verdict(search.results),
-            )
+            status = command("status", (self.spec.name,), store=self.spec.store)
+            raise RunError(verdict.sentence, where=self.spec.name, next_step=status)
         outcome: Outcome = self._sensitivity(search, verdict, phases)
         if outcome == "done":
             outcome = self._gate(search, verdict, phases)
         if outcome == "done":
             outcome = self._family(search, verdict.coefficients, phases)
         return self.evaluated(outcome, plan.data)
-
-    def _after_no_verdict(self, results: Mapping[str, JobResult]) -> str:
-        """Return what to type when no network can be chosen."""
-        if all(result.status != "failed" for result in results.values()):
-            return command("status", (self.spec.name,), store=self.spec.store)
-        return f"{self.retry_command}    # or change the spec and run it again"
 
     def _record_plan(self, plan: Plan) -> None:
         networks = job_list.by_id([plan.baseline], plan, ())

@@ -130,6 +130,11 @@ class Answer(Model):
     """The verdict: whether compound scaling brought anything, and what was chosen instead."""
     notes: tuple[str, ...] = ()
     """What was guessed, left out, or is of other images."""
+    chance: str = ""
+    """Says that no network is better than chance, so that none is taken."""
+    so_far: str = ""
+    """What is done of what, where the study is not at its end: another answer may follow. It is set
+    as the answer is read, and empty in the store."""
 
     @property
     def row(self) -> AnswerRow | None:
@@ -144,7 +149,15 @@ class Answer(Model):
     @property
     def text(self) -> str:
         """All that is said first."""
-        return " ".join(filter(None, (self.sentence, self.scaling)))
+        return self.marked(" ".join(filter(None, (self.sentence, self.scaling))))
+
+    def marked(self, text: str) -> str:
+        """Return a text of this answer, with a mark where the study is not at its end."""
+        if not self.so_far:
+            return text
+        if self.coefficients is None or (self.row is None and not self.chance):
+            return f"{self.so_far[0].upper()}{self.so_far[1:]}: no answer yet."
+        return f"So far ({self.so_far}): {text}"
 
 
 class Timing(Model):
@@ -188,4 +201,6 @@ class Advice(Model):
     why: str
     next_step: str
     """The command to type."""
+    so_far: str = ""
+    """What is done of what, where the study is not at its end: other advice may follow."""
     notes: tuple[str, ...] = ()

@@ -32,8 +32,11 @@ class Coefficients(Model):
     """Multipliers of depth (alpha), width (beta) and resolution (gamma) at phi = 1."""
 
     alpha: Multiplier = 1.0
+    """Multiplier of depth."""
     beta: Multiplier = 1.0
+    """Multiplier of width."""
     gamma: Multiplier = 1.0
+    """Multiplier of resolution."""
 
     @property
     def nominal(self) -> float:
@@ -115,11 +118,13 @@ class Rounding(Model):
     """
 
     depth: Literal["ceil", "round"] = "ceil"
+    """How a stage's repeats become a whole number."""
     channels: Annotated[int, Field(ge=1, le=256)] = 8
     """Channels become multiples of this."""
     resolution: Annotated[int, Field(ge=1, le=256)] = 1
     """Scaled resolutions become multiples of this; one that is not scaled does not change."""
     max_resolution: Resolution | None = None
+    """The largest resolution that scaling may reach, in pixels; null: no limit."""
 
     @model_validator(mode="after")
     def _attainable(self) -> "Rounding":

@@ -65,3 +65,14 @@ def digest(model: BaseModel) -> str:
     content = model.model_dump(mode="json", exclude_defaults=True)
     text = json.dumps([SCIENCE_VERSION, content], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Return `base` with the keys of `over`, merged where both have a map."""
+    nested = {k: merged(base[k], v) for k, v in over.items() if both_maps(base.get(k), v)}
+    return {**base, **over, **nested}
+
+
+def both_maps(left: Any, right: Any) -> bool:
+    """Whether both are maps."""
+    return isinstance(left, dict) and isinstance(right, dict)

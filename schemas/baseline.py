@@ -39,19 +39,30 @@ class NamedBaseline(Model):
     """A network that the paper names; its classes and channels follow the data."""
 
     name: NetworkName
+    """A network of `compound models`."""
     resolution: Resolution | None = None
+    """Pixels on a side of its input; null: the network's own."""
     padding: Padding = "half"
+    """Padding of convolutions and pools: `half` a kernel on every side, as torch does, or `same`,
+    as TensorFlow does."""
 
 
 class CustomBaseline(Model):
     """A small network of the user's own, as data."""
 
     family: BlockFamily = "mbconv"
+    """Whose activation, norm and first weights the network has, and how its stem and head scale."""
     resolution: Resolution
+    """Pixels on a side of its input."""
     stem: Stem = Stem()
+    """The first convolution."""
     stages: Stages
+    """The blocks, from input to output."""
     head: Head = 1280
+    """Channels of the 1x1 convolution before pooling; 0 leaves it out."""
     padding: Padding = "half"
+    """Padding of convolutions and pools: `half` a kernel on every side, as torch does, or `same`,
+    as TensorFlow does."""
 
 
 class FactoryBaseline(Model):
@@ -61,6 +72,7 @@ class FactoryBaseline(Model):
     """`package.module:function`, called with depth, width, resolution, num_classes and in_channels;
     returns the nn.Module."""
     resolution: Resolution
+    """Pixels on a side of its input."""
 
 
 def _baseline_tag(value: Any) -> str:

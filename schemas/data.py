@@ -25,7 +25,9 @@ class _Source(Model):
     limit: Count | None = None
     """Use only this many training images, chosen evenly over the classes by `split_seed`."""
     validation_limit: Count | None = None
+    """Use only this many validation images, chosen in the same way."""
     split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Decides which images are taken by a limit, and which are split off."""
 
 
 class _TestSplit(_Source):
@@ -38,7 +40,9 @@ class DigitsData(_TestSplit):
     """The 1,797 handwritten 8x8 digits that come with scikit-learn: real, and no download."""
 
     source: Literal["digits"]
+    """The handwritten digits that come with scikit-learn."""
     validation: Fraction = 0.25
+    """The fraction of the images that is for validation."""
 
 
 class _Encoded(_TestSplit):
@@ -67,14 +71,19 @@ class ParquetData(_Encoded):
     """Encoded images in Parquet, as Hugging Face writes them: struct<bytes, path> and a label."""
 
     source: Literal["parquet"]
+    """Encoded images in Parquet files."""
     path: DataPath
+    """A file, a folder of files, or s3://bucket/prefix."""
     validation_path: DataPath | None = None
     """A file of its own for validation; without one, `validation` is split off."""
     test_path: DataPath | None = None
     """A file of its own for the test part."""
     validation: Fraction = 0.1
+    """The fraction of the training images that is split off for validation."""
     image_column: str = "image"
+    """The column with the images."""
     label_column: str = "label"
+    """The column with the labels."""
     image_root: DataPath | None = None
     """The folder that paths in `image_column` are relative to, where the file has paths in place of
     images; without one, the folder of the Parquet file, else that of the data."""
@@ -84,8 +93,11 @@ class ImageFolderData(_Encoded):
     """A folder of `train/CLASS/image.png`, with `val/CLASS/...` where there is one."""
 
     source: Literal["image_folder"]
+    """A folder for each class."""
     path: DataPath
+    """The folder that contains `train`, or s3://bucket/prefix."""
     validation: Fraction = 0.1
+    """The fraction of the training images that is split off where there is no `val` folder."""
     size: Annotated[int, Field(ge=1, le=1024)] = 256
     """Images become squares, centre cropped, of at most this many pixels a side."""
 
@@ -95,21 +107,32 @@ class IdxData(_TestSplit):
     each may be gzipped."""
 
     source: Literal["idx"]
+    """Files in MNIST's format."""
     path: DataPath
+    """The folder of the four files."""
     validation: Fraction = 0.1
+    """The fraction of the training images that is split off for validation."""
 
 
 class SyntheticData(_Source):
     """Noisy class patterns made from a seed: learnable, instant, for tests and timing."""
 
     source: Literal["synthetic"]
+    """Patterns made from a seed."""
     images: Count = 512
+    """Training images."""
     validation_images: Count = 256
+    """Validation images."""
     test_images: Count | None = None
+    """Test images; null: no test part."""
     num_classes: Annotated[int, Field(ge=2, le=10_000)] = 4
+    """Classes."""
     channels: Annotated[int, Field(ge=1, le=16)] = 3
+    """Channels of an image."""
     size: Annotated[int, Field(ge=1, le=1024)] = 16
+    """Pixels on a side."""
     noise: Annotated[float, Field(ge=0, le=10)] = 0.5
+    """Standard deviation of the noise over that of the patterns."""
 
 
 DataSpec = Annotated[

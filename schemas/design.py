@@ -22,12 +22,17 @@ class GridDesign(Model):
     """The paper's design: every triple of a grid whose nominal cost is near the multiple."""
 
     kind: Literal["grid"]
+    """Every triple of a grid whose nominal cost is near the budget's multiple."""
     step: Step = 0.05
+    """Distance between neighbours of the grid, along each axis."""
     tolerance: Annotated[float, Field(gt=0, le=1)] = 0.1
     """How far alpha * beta^2 * gamma^2 may lie from the budget's multiple."""
     alpha: Span = (1.0, 2.0)
+    """Smallest and largest multiplier of depth."""
     beta: Span = (1.0, 1.5)
+    """Smallest and largest multiplier of width."""
     gamma: Span = (1.0, 1.5)
+    """Smallest and largest multiplier of resolution."""
     fit_resolution: bool = True
     """Give each point the resolution that meets the budget; false keeps its own gamma, which is
     the paper's procedure."""
@@ -52,6 +57,7 @@ class LatticeDesign(Model):
     """A simplex lattice: the shares of the doubling that go to depth, width and resolution."""
 
     kind: Literal["lattice"]
+    """A simplex lattice over the shares of depth, width and resolution."""
     degree: Annotated[int, Field(ge=1, le=100)] = 4
     """Shares are multiples of 1 / degree: (degree + 1)(degree + 2) / 2 points."""
 
@@ -63,6 +69,7 @@ class StarDesign(Model):
     """
 
     kind: Literal["star"]
+    """Three rays through the centroid of the shares."""
     levels: Annotated[int, Field(ge=1, le=100)] = 2
     """Steps on either side of the centroid: 6 * levels + 1 points."""
 
@@ -71,7 +78,9 @@ class ExplicitDesign(Model):
     """Triples that the user chooses; each is realised exactly as written."""
 
     kind: Literal["explicit"]
+    """Triples of your own."""
     triples: Annotated[tuple[Coefficients, ...], Field(min_length=1, max_length=10_000)]
+    """Triples such as {alpha: 1.2, beta: 1.1, gamma: 1.15}."""
     fit_resolution: bool = False
     """Replace each gamma by the resolution that meets the budget."""
 
@@ -96,11 +105,13 @@ class Budget(Model):
     """What every candidate of the search may cost, measured on the realised network."""
 
     cost: CostUnit = "macs"
-    """`memory`: peak bytes of one search worker; `step_time`: seconds of its micro-batch, which
-    takes a probe of the device."""
+    """What is counted: `macs`, `params` or `activations` of the network; `memory`: peak bytes of
+    a search worker; `step_time`: seconds of its micro-batch, which takes a probe of the device."""
     multiple: Annotated[float, Field(gt=1, le=64)] = 2.0
+    """Cost of a candidate over the baseline's."""
     tolerance: Annotated[float, Field(gt=0, le=1)] = 0.05
-    """Relative: 0.05 admits 1.90x to 2.10x of a multiple of 2."""
+    """How far a candidate's cost may lie from the multiple, as a fraction of it: 0.05 admits 1.90x
+    to 2.10x of a multiple of 2."""
 
 
 def without_surface(search: Any, info: ValidationInfo) -> Any:

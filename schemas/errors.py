@@ -132,6 +132,11 @@ def after_check(*, sound: bool) -> ExitCode:
     return ExitCode.OK if sound else ExitCode.FAILED
 
 
+def after_advice(*, settled: bool) -> ExitCode:
+    """Return the code of `advise`. `settled`: False while the search may still choose another."""
+    return ExitCode.OK if settled else ExitCode.FAILED
+
+
 def after_submission(status: str, code: int | None) -> int:
     """Return the code of a command that followed a Ray job to its end: the job's own.
 

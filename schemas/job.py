@@ -1,5 +1,6 @@
 """One training job: what identifies it, what it logs, and how it ended."""
 
+import time
 from functools import cached_property
 from operator import not_
 from typing import Annotated, Literal
@@ -46,7 +47,7 @@ class Resources(Model):
     parallel: ParallelKey = "none"
     """How several workers train one network: with `none` each has all of it; `full` divides
     weights, gradients and optimiser state among them, for a network that does not fit into the
-    memory of one. The key has an old name too, see schemas/parallel.py."""
+    memory of one. Old specs call the key `sharding`."""
 
     model_config = ConfigDict(serialize_by_alias=True, json_schema_extra=add_old_name)
 
@@ -271,7 +272,7 @@ class JobResult(Model):
 
 
 class Event(Model):
-    """What a runner reports while it works."""
+    """What a runner reports while it works; all but epochs are lines of the study's events."""
 
     kind: Literal["waiting", "started", "epoch", "again", "ended"]
     """`again`: an attempt has failed, and the job is retried; `message` has the reason."""
@@ -282,3 +283,16 @@ class Event(Model):
     message: str = ""
     workers: Count | None = None
     """Of a job that starts: its number of workers, where the runner reports it."""
+    wall_time: float | None = Field(default_factory=time.time)
+    """When it happened, in seconds since 1970, on the clock of `host`, or of the driver. None in
+    lines of older versions. Order events by their lines, not by this."""
+    attempt: int = 0
+    """Counted from 1: the attempt that begins, runs or has ended; 0: none that is known."""
+    host: str = ""
+    """Of the first worker; empty where the driver reports what it has seen itself."""
+    worker: str = ""
+    """HOST/PID of the first worker; one that trains several jobs has the same name in each."""
+    hosts: tuple[str, ...] = ()
+    """Of every worker, by rank."""
+    driver: str = ""
+    """HOST/PID of the process that wrote the line."""

@@ -54,7 +54,9 @@ class WorkerRange(Model):
     """Workers of an elastic job: as many as fit into the cluster, at least `min`."""
 
     min: Count
+    """The fewest workers that a job starts or continues with."""
     max: Count
+    """The most workers that a job uses."""
 
     @model_validator(mode="after")
     def _in_order(self) -> "WorkerRange":

@@ -18,12 +18,15 @@ class Rungs(Model):
     """
 
     kind: Literal["rungs"]
+    """Short schedules first, and longer ones for the best."""
     rungs: Annotated[int, Field(ge=2, le=6)] = 2
+    """Number of rungs, with the whole schedule as the last."""
     factor: Annotated[int, Field(ge=2, le=64)] = 4
+    """Length of a rung's schedule over that of the rung before."""
     keep: Annotated[float, Field(gt=0, lt=1)] = 0.25
-    """The fraction of a rung's mixes that is promoted, at least two of them."""
+    """The fraction of a rung's networks that is promoted, at least two of them."""
     seeds: Annotated[int, Field(ge=1, le=1000)] = 1
-    """Of every job below the last rung."""
+    """Trainings of each network on every rung but the last."""
 
 
 class Asha(Model):
@@ -33,6 +36,7 @@ class Asha(Model):
     """
 
     kind: Literal["asha"]
+    """Asynchronous successive halving."""
     grace: Annotated[int, Field(ge=1, le=100_000)] = 1
     """Epochs before a job might be stopped."""
     factor: Annotated[int, Field(ge=2, le=64)] = 4
@@ -64,13 +68,15 @@ class Gate(Model):
     """Top candidates and controls, trained at a larger scale before the family is."""
 
     mode: Literal["off", "warn", "stop"] = "off"
-    """`stop`: no family where the order of the search does not carry over."""
+    """What follows where the order of the search does not carry over to a larger scale: `warn`, a
+    warning; `stop`, no family."""
     scale: Literal["phi", "epochs"] = "phi"
-    """What is doubled: phi = 2, or the search's epochs."""
+    """What is doubled: phi, or the search's epochs."""
     top: Annotated[int, Field(ge=1, le=100)] = 3
-    """Of the candidates by mean accuracy, the choice among them; axis controls come on top."""
+    """So many of the best candidates by mean accuracy, the choice among them; the single axes come
+    on top."""
     seeds: Annotated[int, Field(ge=1, le=1000)] | None = None
-    """By default the search's."""
+    """Trainings of each network; null: as many as in the search."""
 
     @model_validator(mode="before")
     @classmethod
@@ -101,10 +107,13 @@ class Family(Model):
     """The scaled networks to train once the search has chosen."""
 
     phi: Annotated[tuple[Phi, ...], Field(max_length=20)] = (1.0, 2.0, 3.0)
+    """Scaling steps to train: each multiplies depth by alpha^phi, width by beta^phi and resolution
+    by gamma^phi."""
     along: Ways = ("choice",)
     """The ways of scaling that are trained at every phi, the others at the cost that the choice has
     there: the paper's Figures 3 and 8. Two seeds or more give intervals."""
     seeds: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Trainings of each network, each from another seed."""
     predict: Annotated[tuple[Phi, ...], Field(max_length=20)] = ()
     """Further phi, not trained, whose errors the power law through the family predicts; the one
     after the largest is always predicted."""

@@ -60,6 +60,7 @@ class Augment(Model):
     aspect: tuple[Ratio, Ratio] = (0.75, 4 / 3)
     """Least and largest width over height of a `resized` crop."""
     flip: bool = True
+    """Mirror each image with probability 1/2."""
     policy: Literal["none", "autoaugment", "randaugment"] = "none"
     """`autoaugment` is policy v0 of EfficientNet's code; `randaugment` draws from 16 operations,
     and makes each that it draws."""
@@ -104,11 +105,11 @@ class Keep(Model):
     """Which checkpoints of a job stay; all others are removed."""
 
     last: Annotated[int, Field(ge=1)] = 2
-    """The newest ones. With two, training still continues when one of them is damaged."""
+    """So many of the newest. With two, training still continues when one of them is damaged."""
     best: Annotated[int, Field(ge=0)] = 1
-    """The ones with the highest validation accuracy; of equals the later."""
+    """So many with the highest validation accuracy; of equals the later."""
     every: Annotated[int, Field(ge=0)] = 0
-    """The one after every so many epochs; 0: none for that reason."""
+    """Those after every so many epochs; 0: none for that reason."""
 
 
 def _show_modern(schema: dict[str, Any]) -> None:
@@ -123,33 +124,45 @@ class Recipe(Model):
     model_config = ConfigDict(json_schema_extra=_show_modern)
 
     recipe: Literal["modern", "paper"] = "modern"
+    """The named recipe that fills in what the spec leaves out: `modern`, short schedules with SGD;
+    `paper`, EfficientNet's (Tan and Le 2019, section 5)."""
     epochs: Annotated[int, Field(ge=1, le=100_000)] = 10
+    """Passes over the training images."""
     batch: Annotated[int, Field(ge=1, le=1_000_000)] = 128
     """Images per optimiser step, over all workers and accumulation steps."""
     accumulate: Annotated[int, Field(ge=1, le=4096)] = 1
     """Micro-batches per optimiser step."""
     optimizer: Literal["sgd", "rmsprop", "adamw"] = "sgd"
+    """SGD with momentum, RMSProp as TensorFlow has it, or AdamW."""
     learning_rate: Rate | Literal["auto"] = 0.1
     """Per 256 images of the batch: the rate used is learning_rate * batch / 256. `auto`: the best
     that a study's recipe check trains the baseline with; jobs themselves have a number."""
     momentum: Probability = 0.9
+    """Momentum of `sgd` and `rmsprop`; `adamw` takes it as its first beta."""
     nesterov: bool = False
     """Whether `sgd` looks ahead along the momentum (Sutskever et al. 2013), as torch's does."""
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 5e-4
     """On weights of convolutions and linear layers only; never on norms, biases, gains, embeddings
     or what a network has beside its layers. `adamw` decouples it."""
     schedule: Literal["cosine", "exponential"] = "cosine"
+    """How the learning rate falls after the warm-up: along half a cosine to 0, or by `decay` after
+    every `decay_epochs`."""
     warmup_epochs: Annotated[float, Field(ge=0, le=1000)] = 1
+    """Epochs over which the learning rate rises to its full value, where `warmup` is null."""
     warmup: Probability | None = None
-    """The fraction of all steps over which the learning rate rises; None: `warmup_epochs`."""
+    """The fraction of all steps over which the learning rate rises; null: `warmup_epochs`."""
     decay: Annotated[float, Field(gt=0, le=1)] = 0.97
+    """The factor of one step of the exponential schedule."""
     decay_epochs: Annotated[float, Field(gt=0, le=1000)] = 2.4
+    """Epochs between two steps of the exponential schedule."""
     label_smoothing: Probability = 0.1
+    """The part of a label's probability that is spread evenly over all classes."""
     survival: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Survival probability of the last block under stochastic depth; earlier ones rise to 1."""
     dropout: Probability = 0.0
+    """The probability that a feature in front of the classifier is set to 0."""
     dropout_phi7: Probability | None = None
-    """Dropout at phi 7: it grows linearly from `dropout` at phi 0. None: the same at every phi,
+    """Dropout at phi 7: it grows linearly from `dropout` at phi 0. null: the same at every phi,
     which is also what `recipe: paper` does for a spec that sets `dropout` itself. Beside a named
     EfficientNet `recipe: paper` begins with that variant's dropout: 0.2 for B0 to 0.5 for B7."""
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -173,12 +186,15 @@ class Recipe(Model):
     where the GPU of a single worker waits for the host, and a recorded pass gives the same numbers
     as a plain one. It is no part of a job's identity. Never run on a GPU yet, so off by default."""
     clip_norm: Annotated[float, Field(gt=0)] | None = 5.0
+    """The largest norm of all gradients together; larger ones are scaled down to it. null: no
+    limit."""
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"
     """What a GPU computes in: float32 throughout; float32 whose products may round their factors
     to 10 bits (TF32), where the device can; or bfloat16 by autocast. On a CPU tf32 is float32."""
     augment: Augment = Augment()
+    """Random changes to training images."""
     resizing: Resizing | None = None
-    """Smaller training images in the earlier epochs; None: always the network's resolution."""
+    """Smaller training images in the earlier epochs; null: always the network's resolution."""
     central: Share = 1.0
     """The side of the central square that is evaluated, as a fraction of the image's."""
     checkpoint_every: Annotated[int, Field(ge=1)] = 1
@@ -186,6 +202,7 @@ class Recipe(Model):
     checkpoint_steps: Annotated[int, Field(ge=0)] = 0
     """Optimiser steps between checkpoints inside an epoch; 0: only after epochs."""
     keep: Keep = Keep()
+    """Which checkpoints stay in the store."""
 
     @model_validator(mode="before")
     @classmethod

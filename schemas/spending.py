@@ -14,6 +14,7 @@ class Hosts(Model):
     """The cluster that a plan assumes; by default the machine that plans."""
 
     nodes: Annotated[int, Field(ge=1, le=100_000)] = 1
+    """Number of hosts."""
     cpus: Annotated[int, Field(ge=1, le=4096)] = 1
     """CPU cores of each node."""
     gpus: Annotated[int, Field(ge=0, le=64)] = 0
@@ -27,13 +28,17 @@ class Spending(Model):
     """What a study may take at most, search and family together, and what an hour costs."""
 
     epochs: Annotated[int, Field(ge=1, le=10**12)] | None = None
-    """Over all jobs."""
+    """Passes over the training images, over all jobs."""
     gpu_hours: Hours | None = None
+    """Hours of one GPU, over all jobs."""
     cpu_hours: Hours | None = None
+    """Hours of one CPU core, over all jobs."""
     money: Annotated[float, Field(gt=0, le=1e12)] | None = None
-    """In the currency of the prices."""
+    """What all jobs may cost, in the currency of the prices."""
     price_per_gpu_hour: Price | None = None
+    """What an hour of one GPU costs."""
     price_per_cpu_hour: Price | None = None
+    """What an hour of one CPU core costs."""
     at_limit: Literal["refuse", "stop"] = "refuse"
     """`refuse`: a plan that takes more does not start; `stop`: it starts, and ends at the limit
     with the verdict so far. In both cases no job starts beyond the limit."""

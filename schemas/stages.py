@@ -31,8 +31,11 @@ class Stem(Model):
     """The first convolution: a plain kernel x kernel conv, norm and activation."""
 
     channels: Channels = 32
+    """Output channels."""
     kernel: Literal[1, 3, 5, 7] = 3
+    """Side of the kernel."""
     stride: Literal[1, 2, 4] = 2
+    """Stride: 2 halves the side of the map."""
     pool: Annotated[bool, Field(exclude_if=not_)] = False
     """A 3x3 max pool of stride 2 behind it."""
 
@@ -50,11 +53,17 @@ class Stage(Model):
     repeatable: ClassVar[bool] = True
 
     block: Literal["mbconv"] = "mbconv"
+    """Inverted residual blocks with squeeze-excitation (MobileNetV2, EfficientNet)."""
     kernel: Kernel = 3
+    """Side of the depthwise kernel."""
     stride: Literal[1, 2] = 1
+    """Stride of the first block."""
     expand: Expand = 6
+    """Channels inside a block over those of its input."""
     repeats: Repeats = 1
+    """Blocks; depth multiplies them."""
     channels: Channels
+    """Output channels; width multiplies them."""
     se: Annotated[float, Field(ge=0, le=1)] = 0.25
     """Squeeze-excitation width relative to the block's input channels; 0 leaves it out."""
 
@@ -80,10 +89,15 @@ class SeparableStage(Model):
     layers: ClassVar[tuple[LayerKind, ...]] = ("depthwise", "project")
 
     block: Literal["separable"]
+    """Depthwise separable convolutions."""
     kernel: Kernel = 3
+    """Side of the depthwise kernel."""
     stride: Literal[1, 2] = 1
+    """Stride of the first block."""
     repeats: Repeats = 1
+    """Blocks; depth multiplies them."""
     channels: Channels
+    """Output channels; width multiplies them."""
     activate: bool = True
     """An activation behind the pointwise convolution too."""
 
@@ -110,10 +124,15 @@ class BasicStage(Model):
     """Which of the convolutions strides."""
 
     block: Literal["basic"]
+    """Residual blocks of two convolutions."""
     kernel: Kernel = 3
+    """Side of both kernels."""
     stride: Literal[1, 2] = 1
+    """Stride of the first block."""
     repeats: Repeats = 1
+    """Blocks; depth multiplies them."""
     channels: Channels
+    """Output channels; width multiplies them."""
 
     @property
     def out_channels(self) -> int:
@@ -138,12 +157,17 @@ class BottleneckStage(Model):
     """Which of the convolutions strides."""
 
     block: Literal["bottleneck"]
+    """Residual blocks of three convolutions."""
     kernel: Kernel = 3
+    """Side of the middle kernel."""
     stride: Literal[1, 2] = 1
+    """Stride of the first block."""
     expand: Expand = 4
     """Output channels over those of the middle convolution, which `channels` counts."""
     repeats: Repeats = 1
+    """Blocks; depth multiplies them."""
     channels: Channels
+    """Channels of the middle convolution; width multiplies them."""
 
     @property
     def out_channels(self) -> int:
@@ -166,9 +190,13 @@ class NormalCellStage(Model):
     layers: ClassVar[tuple[LayerKind, ...]] = ("cell",)
 
     block: Literal["normal-cell"]
+    """AmoebaNet-D's normal cells."""
     stride: Literal[1] = 1
+    """Always 1: normal cells keep the side of the map."""
     repeats: Repeats = 1
+    """Cells; depth multiplies them."""
     channels: Channels
+    """Channels of each of the four states; width multiplies them."""
 
     @property
     def out_channels(self) -> int:
@@ -186,9 +214,13 @@ class ReductionCellStage(Model):
     layers: ClassVar[tuple[LayerKind, ...]] = ("cell",)
 
     block: Literal["reduction-cell"]
+    """AmoebaNet-D's reduction cell."""
     stride: Literal[2] = 2
+    """Always 2: the cell halves the side of the map."""
     repeats: Literal[1] = 1
+    """Always 1."""
     channels: Channels
+    """Channels of each of the three states; width multiplies them."""
 
     @property
     def out_channels(self) -> int:

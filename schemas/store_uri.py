@@ -129,3 +129,12 @@ def _written_out(path: str, info: ValidationInfo) -> str:
 
 UserPath = Annotated[str, Field(min_length=1), AfterValidator(_written_out)]
 """A path of a spec. It is written out where the spec is read; a stored one is what it is."""
+
+
+def _store_address(store: str) -> str:
+    """Refuse what is no address, and any secret: the spec is stored, printed and logged."""
+    bucket_of(store)
+    return store
+
+
+StoreAddress = Annotated[UserPath, AfterValidator(_store_address)]

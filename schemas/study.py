@@ -12,7 +12,7 @@ from pydantic import (
 )
 
 from compound.schemas.architecture import CONTROLS, Coefficients, Control, Rounding, Way
-from compound.schemas.base import STORED, MisfitError, Model, no_name_twice
+from compound.schemas.base import STORED, MisfitError, Model, both_maps, merged, no_name_twice
 from compound.schemas.baseline import Baseline
 from compound.schemas.data import DataSpec
 from compound.schemas.design import Budget, Design, LatticeDesign, without_surface
@@ -23,7 +23,7 @@ from compound.schemas.promotion import Family, Gate, Phi, Promotion, Rungs
 from compound.schemas.recipe import Recipe
 from compound.schemas.retries import Retries, RetryLimits
 from compound.schemas.spending import Hosts, Spending
-from compound.schemas.store_uri import UserPath, bucket_of
+from compound.schemas.store_uri import StoreAddress
 from compound.schemas.weights import Weights
 
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
@@ -33,12 +33,6 @@ Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Tracker = Literal["tensorboard", "mlflow"]
 
 
-def _store_address(store: str) -> str:
-    """Refuse what is no address, and any secret: the spec is stored, printed and logged."""
-    bucket_of(store)
-    return store
-
-
 Controls = Annotated[tuple[Control, ...], AfterValidator(no_name_twice)]
 
 
@@ -46,14 +40,18 @@ class Search(Model):
     """The small search at phi = 1."""
 
     design: Design = LatticeDesign(kind="lattice")
+    """Which networks the search trains."""
     budget: Budget = Budget()
+    """What each of them may cost."""
     controls: Controls = CONTROLS
     """What is trained beside the design at the same cost; the gain is over the single axes."""
     recipe_check: bool = True
     """Train the baseline at several learning rates first; `learning_rate: auto` takes the best."""
     sensitivity: bool = False
-    """Train choice and best single axis again at half and double the rate: does the order hold?"""
+    """Train choice and best single axis again at half and double the learning rate, and report
+    whether the order holds."""
     seeds: Annotated[int, Field(ge=1, le=1000)] = 3
+    """Trainings of each network, from different first weights and orders of the images."""
     level: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
     """Confidence of the intervals in the verdict."""
     tie_break: Literal["activations", "step_time", "params", "macs", "published"] = "activations"
@@ -63,7 +61,7 @@ class Search(Model):
     """How often networks outside the design are added, where the surface expects the most.
     Below 10 candidates there is no surface: then those farthest from all others."""
     points: Annotated[int, Field(ge=1, le=100)] = 3
-    """Networks that a round adds."""
+    """Networks that each round adds."""
     promotion: Promotion | None = None
     """Cheap schedules first; by default every candidate trains the whole one with all seeds."""
     train: Recipe = Recipe()
@@ -90,7 +88,9 @@ class Placement(Model):
     """Resources of a search job and of a family job."""
 
     search: Resources = Resources()
+    """Resources of a job of the search and of the gate."""
     family: Resources = Resources()
+    """Resources of a job of the family."""
 
     @model_validator(mode="after")
     def _search_is_plain(self) -> "Placement":
@@ -111,12 +111,17 @@ class Placement(Model):
 
 class _Common(Model):
     name: Name
-    store: Annotated[UserPath, AfterValidator(_store_address)] = "runs"
+    """The name of the study in its store: lower case letters, digits, - and _."""
+    store: StoreAddress = "runs"
     """A folder, relative to where the command runs, or s3://bucket/prefix; never with keys."""
     data: DataSpec
+    """The images: where they are, and which are for validation and test."""
     baseline: Baseline
+    """The network to start from."""
     rounding: Rounding = Rounding()
+    """How scaled depths, channels and resolutions become whole numbers."""
     train: Recipe = Recipe()
+    """The training recipe."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """The first seed; further ones count up from it."""
     cluster: Hosts | None = None
@@ -136,23 +141,19 @@ class _Common(Model):
         return RetryLimits(error=retries) if isinstance(retries, int) else retries
 
 
-def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    nested = {k: _merged(base[k], v) for k, v in over.items() if _both_maps(base.get(k), v)}
-    return {**base, **over, **nested}
-
-
-def _both_maps(left: Any, right: Any) -> bool:
-    return isinstance(left, dict) and isinstance(right, dict)
-
-
 class StudySpec(_Common):
     """A study: search on the small baseline, verdict, then the scaled family."""
 
     kind: Literal["study"]
+    """A search for alpha, beta and gamma, a verdict, and a family."""
     search: Annotated[Search, BeforeValidator(without_surface)] = Search()
+    """The search on the small baseline at phi 1."""
     family: Family = Family()
+    """The scaled networks that are trained after the search."""
     gate: Gate = Gate()
+    """A check at a larger scale before the family."""
     resources: Placement = Placement()
+    """CPUs, GPUs and workers of the jobs."""
 
     @model_validator(mode="before")
     @classmethod
@@ -160,9 +161,9 @@ class StudySpec(_Common):
         if not isinstance(spec, dict):
             return spec
         search, train = spec.get("search", {}), spec.get("train", {})
-        if not _both_maps(search, train) or not isinstance(search.get("train", {}), dict):
+        if not both_maps(search, train) or not isinstance(search.get("train", {}), dict):
             return spec
-        inherited = _merged(train, search.get("train", {}))
+        inherited = merged(train, search.get("train", {}))
         former = {"recipe_check": False} if info.context == STORED else {}
         return {**spec, "search": {**former, **search, "train": inherited}}
 
@@ -223,12 +224,18 @@ class TrainSpec(_Common):
     """One scaled variant: the baseline at given coefficients and phi, trained over seeds."""
 
     kind: Literal["train"]
+    """The training of one network."""
     coefficients: Coefficients = Coefficients()
+    """Multipliers of depth, width and resolution at phi 1."""
     phi: Phi = 1.0
+    """The scaling step: depth is multiplied by alpha^phi, width by beta^phi, resolution by
+    gamma^phi."""
     weights: Weights | None = None
     """What training starts from: weights of exactly the network that is scaled here."""
     seeds: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Trainings of the network, each from another seed."""
     resources: Resources = Resources()
+    """CPUs, GPUs and workers of each job."""
 
     @property
     def search(self) -> None:

@@ -231,6 +231,9 @@ class Verdict(Model):
     beside: str = ""
     """How the published split and dWr compare with it."""
     warnings: tuple[str, ...] = ()
+    chance: str = ""
+    """Says that no network is better than chance; then there is a choice only to go on with, and
+    none is recommended. "" where one is better, and in verdicts of older versions."""
     worth: Worth | None = None
     """None without a choice, or with one seed."""
     resolution: Resolution | None = None

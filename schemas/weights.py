@@ -17,7 +17,7 @@ class Weights(Model):
     """`new` starts the classifier at random, for other classes than the file's."""
     norm_epsilon: Annotated[float, Field(gt=0, le=1)] | None = None
     """Batch norm's epsilon that the weights were trained with, where it is not the usual one of
-    their naming; with `padding: same` timm's tf_ networks have 1e-3."""
+    their naming; null: the usual one. With `padding: same` timm's tf_ networks have 1e-3."""
 
 
 class WeightsRef(Model):

@@ -42,6 +42,9 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.pop("RAY_ADDRESS", None)
     # Ray's default of 15 keeps its workers off the processor while other tests compute.
     os.environ.setdefault("RAY_worker_niceness", "0")
+    # Threads of OpenMP spin while they wait for each other. With as many test processes as cores a
+    # step of milliseconds takes seconds.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     if not hasattr(config, "workerinput"):  # the workers of xdist inherit the folder
         os.environ["RAY_TMPDIR"] = tempfile.mkdtemp(prefix="compound-", dir="/tmp")
 

@@ -1,5 +1,6 @@
 """What newcomers copy: every example, every command of the README, the committed schema."""
 
+import gzip
 import json
 import os
 import re
@@ -90,6 +91,18 @@ def test_the_plan_of_the_quickstart_is_golden() -> None:
     plan = json.loads(process("plan", str(ROOT / "examples" / "quickstart.yaml"), "--json"))
     golden = json.loads((ROOT / "tests" / "golden" / "quickstart-plan.json").read_text())
     assert exact(plan) == golden
+
+
+@pytest.mark.skipif(not FASHION.exists(), reason="needs the package dataset-fashion-mnist")
+def test_the_images_of_the_quickstart_are_what_the_script_beside_them_makes(tmp_path: Path) -> None:
+    shipped = ROOT / "examples" / "data"
+    subprocess.run([sys.executable, shipped / "shrink.py", FASHION, tmp_path], check=True)
+    names = {file.name for file in (shipped / "fashion-mnist").iterdir()}
+    assert len(names) == 2 and names == {file.name for file in tmp_path.iterdir()}
+    for name in names:
+        # Other versions of zlib pack other bytes.
+        packed = (folder / name for folder in (shipped / "fashion-mnist", tmp_path))
+        assert len({gzip.decompress(file.read_bytes()) for file in packed}) == 1
 
 
 def exact(plan: dict[str, Any]) -> dict[str, Any]:

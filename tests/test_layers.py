@@ -68,6 +68,7 @@ ORDER = (
     "orchestrator/statistics",
     "orchestrator/wording",
     "orchestrator/paper",
+    "orchestrator/timeline",
     "orchestrator/records",
     "orchestrator/spec",
     "orchestrator/design",

@@ -3,22 +3,34 @@
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import ray
 from ray import tune
 from ray.tune.search import Searcher
 
 from compound.cluster.driver_results import record_failure
+from compound.cluster.event_writer import Site
 from compound.cluster.retries import Decision, decide
 from compound.cluster.runner import OnEvent, Take, unfinished
 from compound.cluster.trials.worker_deaths import last_error
+from compound.cluster.worker_group import host_health
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.job import Cause, EpochRow, Event, JobRequest, JobResult
 from compound.schemas.retries import RetryLimits
 
 _PATIENCE = 15.0
 """Seconds without any running trial before a waiting job says what it waits for."""
+
+
+NOT_UP = "its workers are not up yet"
+
+
+class Begun(NamedTuple):
+    """The newest attempt of a job, and where it trains."""
+
+    attempt: int
+    site: Site
 
 
 class JobList(Searcher):  # type: ignore[misc]
@@ -76,6 +88,8 @@ class Listener(tune.Callback):  # type: ignore[misc]
         self.requests, self.stop, self._limits = requests, stop, limits
         self._store, self._on_event, self._coordinator = store, on_event, coordinator
         self._results: dict[str, JobResult] = {}
+        self._begun: dict[str, Begun] = {}
+        self._reported: dict[str, str] = {}
         self._stop_sent = False
         self._busy = time.monotonic()
 
@@ -108,37 +122,31 @@ class Listener(tune.Callback):  # type: ignore[misc]
             self._busy = time.monotonic()
             self._starved([trial for trial in trials if trial.status == "PENDING"])
 
-    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """The trial has its actor; a worker group reports itself when its workers are up."""
-        if self._request(trial).resources.most_workers == 1:
-            self._emit("started", self._request(trial))
-
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """The trial's actor has died; Tune tries again in a new one."""
         request = self._request(trial)
         why = self._pop_last_words(request) or "its worker was lost"
         reason = self._decision(trial).reason
-        message = f"{why} ({reason}); continues from the last checkpoint"
-        self._emit("waiting", request, message=message)
+        self._wait(request, f"{why} ({reason}); continues from the last checkpoint")
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
-        """An epoch has ended, or the job has."""
+        """A job has begun, waits, has ended an epoch, or has ended."""
         request = self._request(trial)
         if "late" in result:
-            self._starved([trial])
+            self._wait(request, lacking_text(request, result["late"], NOT_UP))
         if "notice" in result:
-            self._emit("waiting", request, message=result["notice"])
+            self._wait(request, result["notice"], wall_time=result["at"])
         if "started" in result:
-            size = result["size"]
-            self._emit("started", request, message=_begins(request, result), workers=size)
+            self._start(request, result)
         if "row" in result:
             row = EpochRow.model_validate_json(result["row"])
-            self._emit("epoch", request, row=row)
+            at = {"wall_time": row.wall_time, "attempt": row.attempt}
+            self._emit("epoch", request, row=row, **at, **self._site(request))
         if "result" in result:
             ended = JobResult.model_validate_json(result["result"])
-            self._end(request, ended)
+            self._end(request, ended, wall_time=result["at"], **self._site(request))
         if "failure" in result:
             self._give_up(request, Cause.model_validate_json(result["failure"]))
 
@@ -166,14 +174,41 @@ class Listener(tune.Callback):  # type: ignore[misc]
         """End a job that has no worker left."""
         self._end(request, record_failure(request, self._store, cause))
 
-    def _end(self, request: JobRequest, result: JobResult) -> None:
+    def _start(self, request: JobRequest, message: dict[str, Any]) -> None:
+        site = {name: message[name] for name in ("host", "worker", "hosts")}
+        self._begun[request.job.id] = Begun(message["attempt"], site)
+        self._reported.pop(request.job.id, None)
+        at = {"wall_time": message["at"], "attempt": message["attempt"], "workers": message["size"]}
+        self._emit("started", request, message=_begins(request, message), **at, **site)
+
+    def _end(self, request: JobRequest, result: JobResult, **where: Any) -> None:
         self._results[request.job.id] = result
-        self._emit("ended", request, result=result)
+        attempt = result.attempt or self._attempt(request)
+        self._emit("ended", request, result=result, attempt=attempt, **where)
+
+    def _attempt(self, request: JobRequest) -> int:
+        begun = self._begun.get(request.job.id)
+        return begun.attempt if begun else 0
+
+    def _site(self, request: JobRequest) -> Site:
+        begun = self._begun.get(request.job.id)
+        return begun.site if begun else Site()
 
     def _starved(self, pending: list[Any]) -> None:
         for trial in pending:
             request = self._request(trial)
-            self._emit("waiting", request, message=f"for {_size(request)}: no free resources yet")
+            size = request.resources
+            free = host_health.free_workers(size) >= size.least_workers
+            why = NOT_UP if free else "no free resources yet"
+            self._wait(request, lacking_text(request, host_health.capacity(size), why))
+
+    def _wait(self, request: JobRequest, message: str, **when: float) -> None:
+        """Report that a job waits; what is reported already is not said again."""
+        job = request.job.id
+        if self._reported.get(job) != message:
+            self._reported[job] = message
+            attempt = self._attempt(request)
+            self._emit("waiting", request, message=message, attempt=attempt, **when)
 
     def _request(self, trial: Any) -> JobRequest:
         index: int = trial.config["index"]
@@ -181,6 +216,17 @@ class Listener(tune.Callback):  # type: ignore[misc]
 
     def _emit(self, kind: Any, request: JobRequest, **details: Any) -> None:
         self._on_event(Event(kind=kind, job=request.job.id, label=request.label, **details))
+
+
+def lacking_text(request: JobRequest, capacity: int, otherwise: str) -> str:
+    """Return what a job waits for, and why.
+
+    `capacity`: the workers that the hosts hold when nothing else runs; `otherwise`: the reason
+    where these are enough.
+    """
+    enough = capacity >= request.resources.least_workers
+    why = otherwise if enough else f"the hosts have room for {capacity}"
+    return f"for {_size(request)}: {why}"
 
 
 def _begins(request: JobRequest, message: dict[str, Any]) -> str:

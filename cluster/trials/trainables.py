@@ -11,7 +11,12 @@ from compound.cluster.driver_results import in_a_line, lost
 from compound.cluster.ray_data import decoding
 from compound.cluster.resources import gpus_of
 from compound.cluster.runner import unfinished
-from compound.cluster.worker_group.coordinator import Message, epoch_message
+from compound.cluster.worker_group.coordinator import (
+    Message,
+    end_message,
+    epoch_message,
+    started_message,
+)
 from compound.cluster.worker_group.group import WorkerGroup
 from compound.jobs.gpu.memory_share import keep_to_share
 from compound.jobs.parallel.collective import end_process
@@ -94,11 +99,16 @@ class SingleWorkerTrial(Trial):
         process = Process.single(resources.cpus, device, tuple(self.config["imports"]))
         self._rows = run_request(self.request, self.store, process, self._data)
         self._last: EpochRow | None = None
+        self._begun = False
 
     def step(self) -> Message:
-        """Train one epoch; the last one brings the result along."""
+        """Say where the job begins, then train an epoch a step; the last brings the result."""
         if self.stopping():
             return ended(stop(self._rows, self._last, self.request, self.store))
+        if not self._begun:
+            self._begun = True
+            attempt = self.store.next_attempt(self.request.job.id)
+            return started_message(attempt, [ray.util.get_node_ip_address()])
         message: Message = {}
         try:
             self._last = next(self._rows)
@@ -157,6 +167,8 @@ class GroupTrial(Trial):
             self._worker_group.post(self.request)
             self._posted = True
         message = self._worker_group.next()
+        if "late" in message and self.stopping():
+            return ended(unfinished(self.request))
         return {**message, "done": "result" in message or "failure" in message}
 
     def cleanup(self) -> None:
@@ -166,7 +178,7 @@ class GroupTrial(Trial):
 
 def ended(result: JobResult) -> Message:
     """Return the message that ends a job."""
-    return {"result": result.model_dump_json(), "done": True}
+    return {**end_message(result), "done": True}
 
 
 def stop(

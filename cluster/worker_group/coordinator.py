@@ -6,23 +6,27 @@ stop. It never trains, and ends with its driver.
 """
 
 import asyncio
+import os
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from compound.cluster.event_writer import site_of
 from compound.cluster.retries import InterruptionKind, RetryBudget
 from compound.cluster.worker_group.heartbeat import Heartbeat, HeartbeatMonitor, StalledWorker
-from compound.schemas.job import EpochRow
+from compound.schemas.job import EpochRow, JobResult
 from compound.schemas.retries import RetryLimits
 
 Message = dict[str, Any]
 """What a trial's step returns to Tune: `late`, a `notice` for people, `started`, a `row`,
 a `result`, or the cause of a `failure` that no worker was left to record; rows, results and
-causes as JSON. With a row come its epoch and its score as plain numbers, for Tune's schedulers."""
+causes as JSON. `at`: when it happened, by the clock of the process that noticed. With `started`
+come the attempt and the fields of a Site."""
 
-EPOCH = "epoch"
 _STARTS = 3
 """How often Ray is asked for a coordinator."""
 
@@ -38,6 +42,8 @@ class _GroupState:
     """The workers end after the running epoch: the next generation takes the job over."""
     at_next_checkpoint: bool = False
     """They end at the next checkpoint already, even within the epoch."""
+    why: str = ""
+    """Why they end, to be told once they have: until then the job trains on."""
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     job: str | None = None
     number: int = 0
@@ -45,6 +51,10 @@ class _GroupState:
     failure: str | None = None
     closed: bool = False
     messages: asyncio.Queue[Message] = field(default_factory=asyncio.Queue)
+
+    def tell(self, **message: str) -> None:
+        """Pass on what the coordinator itself has noticed."""
+        self.messages.put_nowait({**message, "at": time.time()})
 
 
 class Coordinator:
@@ -90,7 +100,7 @@ class Coordinator:
             state.retries = RetryBudget(self._limits)
             state.monitor.mark_idle()
             state.job, state.failure = request, None
-            state.number, state.starts = state.number + 1, 0
+            state.number, state.starts, state.why = state.number + 1, 0, ""
             state.changed.notify_all()
 
     async def close(self, group_id: str) -> None:
@@ -100,11 +110,11 @@ class Coordinator:
             state.closed = True
             state.changed.notify_all()
 
-    async def take(self, group_id: str, size: int) -> tuple[int, str] | None:
+    async def take(self, group_id: str) -> tuple[int, str] | None:
         """Wait for the group's unfinished job; return its number and JSON, None to end.
 
-        A new generation of `size` workers gets the job that the one before had not finished,
-        unless the retry limit was reached.
+        A new generation of workers gets the job that the one before had not finished, unless the
+        retry limit was reached.
         """
         state = self._state(group_id)
         async with state.changed:
@@ -115,7 +125,6 @@ class Coordinator:
                 return None
             state.starts += 1
             state.monitor.mark_idle()
-            state.messages.put_nowait({"started": state.starts, "size": size})
             return state.number, state.job
 
     async def wait_until_needed(self, group_id: str) -> None:
@@ -125,8 +134,11 @@ class Coordinator:
             await state.changed.wait_for(lambda: state.closed or state.job is not None)
 
     async def begin_generation(self, group_id: str, generation: int) -> None:
-        """Expect new workers."""
+        """Expect new workers; where those before have left an unfinished job, say why."""
         state = self._state(group_id)
+        if state.why and state.job is not None:
+            state.tell(notice=state.why)
+        state.why = ""
         state.regroup = state.at_next_checkpoint = False
         state.monitor.begin(generation)
 
@@ -149,7 +161,7 @@ class Coordinator:
         """Pass a text about the group on to people."""
         state = self._state(group_id)
         if state.job is not None:
-            state.messages.put_nowait({"notice": text})
+            state.tell(notice=text)
 
     async def check_workers(
         self, group_id: str, patience: float
@@ -172,8 +184,7 @@ class Coordinator:
                 return
             state.regroup, state.at_next_checkpoint = True, bool(kind)
             if state.job is not None:
-                text = state.retries.count(kind, why) if kind else why
-                state.messages.put_nowait({"notice": text})
+                state.why = state.retries.count(kind, why) if kind else why
             state.changed.notify_all()
 
     async def interrupted(self, group_id: str, kind: InterruptionKind, text: str) -> None:
@@ -182,11 +193,11 @@ class Coordinator:
         async with state.changed:
             if state.job is None:
                 return
-            message = state.retries.count(kind, text)
+            message, state.why = state.retries.count(kind, text), ""
             cause = state.retries.cause()
             failure = state.failure or (cause.model_dump_json() if cause else None)
             state.job = None if failure else state.job
-            state.messages.put_nowait({"failure": failure} if failure else {"notice": message})
+            state.tell(**({"failure": failure} if failure else {"notice": message}))
             state.changed.notify_all()
 
     async def record_failure(self, group_id: str, number: int, cause: str, patience: float) -> bool:
@@ -205,14 +216,18 @@ class Coordinator:
                 return False
 
     async def put(self, group_id: str, number: int, message: Message) -> Ending:
-        """Deliver what happened to job `number`; return how to continue."""
+        """Deliver what happened to job `number`; return how to continue.
+
+        Of a job that has `started` the coordinator says how often.
+        """
         state = self._groups[group_id]
         async with state.changed:
             if state.job is None or number != state.number:
                 return "stop"
             state.job = None if "result" in message else state.job
             state.changed.notify_all()
-            state.messages.put_nowait(message)
+            count = {"started": state.starts} if "started" in message else {}
+            state.messages.put_nowait(message | count)
             ends = self._stopping or state.closed
             return "stop" if ends else "regroup" if state.regroup else ""
 
@@ -225,9 +240,23 @@ class Coordinator:
             return None
 
 
+def started_message(attempt: int, hosts: Sequence[str]) -> Message:
+    """Return the message of the first worker that it begins an attempt; `hosts`: of all, by rank.
+
+    Lists, as Tune keeps what a trial returns as JSON.
+    """
+    where = {**site_of(hosts, os.getpid()), "hosts": [*hosts]}
+    return {"started": 1, "size": len(hosts), "attempt": attempt, "at": time.time(), **where}
+
+
 def epoch_message(row: EpochRow) -> Message:
     """Return the message that reports an epoch."""
-    return {"row": row.model_dump_json()}
+    return {"row": row.model_dump_json(), "at": row.wall_time}
+
+
+def end_message(result: JobResult) -> Message:
+    """Return the message that reports how a job has ended."""
+    return {"result": result.model_dump_json(), "at": time.time()}
 
 
 def driver_resource() -> str:

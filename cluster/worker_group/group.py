@@ -98,7 +98,7 @@ class WorkerGroup:
         ray.get(self._coordinator.post.remote(self._id, request.job.id, request.model_dump_json()))
 
     def next(self) -> Message:
-        """Wait for the next message of the job; `late` where the workers are not up yet.
+        """Wait for the next message of the job; `late` where its workers are not up.
 
         Raises:
             RunError: the group has ended, with Ray Train's error.
@@ -106,21 +106,23 @@ class WorkerGroup:
         begun = time.monotonic()
         while True:
             self._check_group()
-            message: Message | None
-            message = ray.get(self._coordinator.next.remote(self._id, timeout=_CHECK_S))
-            if message is not None:
+            awaited = self._coordinator.next.remote(self._id, timeout=_CHECK_S)
+            if (message := ray.get(awaited)) is not None:
                 self._up = self._up or "started" in message
-                return message
+                return dict(message)
             if not self._thread.is_alive():
                 raise RunError(f"the group of workers ended: {self._error}") from self._error
-            if not self._up and time.monotonic() - begun > _LATE_S:
-                return {"late": True}
+            if not self._up:
+                capacity = host_health.capacity(self._resources, self._excluded_hosts())
+                if capacity < self._resources.least_workers or time.monotonic() - begun > _LATE_S:
+                    return {"late": capacity}
 
     def close(self) -> None:
-        """Let the workers return, wait until Train has given their resources back."""
+        """Let the workers return; wait until Train has given their resources back."""
         self._closed = True
         ray.get(self._coordinator.close.remote(self._id))
-        self._thread.join(timeout=60)
+        # Where workers lack resources `fit` returns after an hour.
+        self._thread.join(timeout=60 if self._up else 1)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _run_generations(self) -> None:
@@ -135,9 +137,10 @@ class WorkerGroup:
 
     def _run_generation(self) -> bool:
         """Start workers and wait for their end; return whether they were ever alive."""
-        self._size = self._choose_size()
         self._generation, self._room, self._stalled = self._generation + 1, 0, ()
+        self._up = False
         ray.get(self._coordinator.begin_generation.remote(self._id, self._generation))
+        self._size = self._choose_size()
         sized, excluded = self._resources.sized(self._size), self._excluded_hosts()
         waits = _FIXED_START_S if not (self._resources.elastic or excluded) else _ELASTIC_START_S
         # Ray's 60 s are too short for a group that must wait on a busy cluster; Train then drops
@@ -213,11 +216,9 @@ class WorkerGroup:
         return nodes
 
     def _check_workers(self) -> tuple[tuple[Heartbeat, ...], tuple[StalledWorker, ...]]:
-        workers: tuple[tuple[Heartbeat, ...], tuple[StalledWorker, ...]]
-        workers = ray.get(
-            self._coordinator.check_workers.remote(self._id, self._resources.patience)
-        )
-        return workers
+        check, patience = self._coordinator.check_workers, self._resources.patience
+        beats, stalled = ray.get(check.remote(self._id, patience))
+        return beats, stalled
 
     def _check_group(self) -> None:
         """End stalled workers; start the next generation where hosts come or go."""

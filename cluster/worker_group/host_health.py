@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import ray
@@ -29,7 +29,17 @@ def free_workers(resources: Resources, excluded: Iterable[str] = ()) -> int:
     left_out = {*excluded, *draining()}
     # Ray's private state: its public available_resources() adds all hosts up (Ray 2.60).
     free = cluster_state.available_resources_per_node()
-    hosts = [amounts for node, amounts in free.items() if node not in left_out]
+    return _room([amounts for node, amounts in free.items() if node not in left_out], resources)
+
+
+def capacity(resources: Resources, excluded: Iterable[str] = ()) -> int:
+    """Return how many workers the hosts alive hold when nothing else runs, without `excluded`."""
+    left_out = {*excluded, *draining()}
+    hosts = [node for node in ray.nodes() if node["Alive"] and node["NodeID"] not in left_out]
+    return _room([node["Resources"] for node in hosts], resources)
+
+
+def _room(hosts: Sequence[Mapping[str, float]], resources: Resources) -> int:
     cpus = sum(host.get("CPU", 0.0) for host in hosts)
     fits = (on_host(host.get("CPU", 0.0), host.get("GPU", 0.0), resources) for host in hosts)
     return min(sum(fits), with_decoding(cpus, resources))

@@ -14,7 +14,13 @@ from ray.train.torch import get_device
 
 from compound.cluster.driver_results import in_a_line
 from compound.cluster.ray_data import decoding
-from compound.cluster.worker_group.coordinator import Ending, Message, epoch_message
+from compound.cluster.worker_group.coordinator import (
+    Ending,
+    Message,
+    end_message,
+    epoch_message,
+    started_message,
+)
 from compound.cluster.worker_group.heartbeat import BEAT_S, Heartbeat
 from compound.jobs.gpu.memory_share import keep_to_share
 from compound.jobs.parallel.failure import has_lost_gpu
@@ -54,7 +60,7 @@ class _HeartbeatThread:
         self._group_id, self._generation = config["group_id"], config["generation"]
         self._coordinator = ray.get_actor(config["coordinator"])
         self._process = process
-        self._host = ray.util.get_node_ip_address()
+        self.host = ray.util.get_node_ip_address()
         self._node = ray.get_runtime_context().get_node_id()
         self._stopped = threading.Event()
         self.ending: Ending = ""
@@ -84,7 +90,7 @@ class _HeartbeatThread:
         now = self._process.progress.read()
         return Heartbeat(
             rank=self._process.rank,
-            host=self._host,
+            host=self.host,
             node=self._node,
             pid=os.getpid(),
             steps=now.steps,
@@ -109,19 +115,21 @@ class _Worker:
         # Idle ranks wait in this group. gloo's default timeout of 30 minutes would end them, and
         # NCCL would keep their GPUs busy.
         self._control = dist.new_group(backend="gloo", timeout=timedelta(days=30))
+        self._hosts = [""] * process.world_size
+        dist.all_gather_object(self._hosts, heartbeat.host, group=self._control)
 
     def take(self) -> tuple[int, JobRequest] | None:
         """Return the next job, the same on every rank; None to end."""
         from_driver = None
         if self._process.rank == 0:
-            size = self._process.world_size
-            from_driver = ray.get(self._coordinator.take.remote(self._group_id, size))
+            from_driver = ray.get(self._coordinator.take.remote(self._group_id))
         job = self._share(from_driver)
         return job and (job[0], JobRequest.model_validate_json(job[1]))
 
     def train(self, number: int, request: JobRequest) -> None:
         """Train one job; rank 0 reports every epoch and the end."""
         self._process.progress.begin()
+        self._begin(number, request)
         process = replace(self._process, parallel=request.resources.parallel)
         rows = run_request(request, self._store, process, self._data, self._should_leave)
         last = request.job.recipe.epochs
@@ -135,6 +143,11 @@ class _Worker:
             if ending and row.epoch < last:
                 rows.close()
                 return self._leave(number, request, ending)
+
+    def _begin(self, number: int, request: JobRequest) -> None:
+        if self._process.rank == 0:
+            attempt = self._store.next_attempt(request.job.id)
+            self._report(number, started_message(attempt, self._hosts))
 
     def _should_leave(self) -> bool:
         """Whether to leave the job at the next checkpoint, even within an epoch."""
@@ -172,7 +185,7 @@ class _Worker:
         if failure and self._process.rank:
             self._give_up(number, failure)
         elif result:
-            self._report(number, {"result": result.model_dump_json()})
+            self._report(number, end_message(result))
         patience = _FAILED_PATIENCE if failure else _PATIENCE
         # gloo alone has this barrier, and it names the ranks that did not come (torch 2.13).
         dist.monitored_barrier(self._control, timeout=patience)

@@ -16,13 +16,14 @@ from compound.jobs.store.folders.kept_predictions import TestedWeights, of_jobs
 from compound.jobs.store.folders.record_keys import DEVICES, PROFILES, profile_key, trace_key
 from compound.jobs.store.folders.reservations import Reservations
 from compound.jobs.store.folders.study_folder import StudyFolder
+from compound.jobs.store.format.begun_study import BEGUN
 from compound.jobs.store.format.checkpoint import Checkpoint, opened
 from compound.jobs.store.format.checksummed_json import seal, unseal, version_of
 from compound.jobs.store.format.file_kinds import DRIVERS, JOB_ID, STUDY_NAME, kind_of
 from compound.jobs.store.format.manifest import Attempt, CheckpointFiles, Environment, StoredFile
 from compound.jobs.store.format.predictions import Predictions
 from compound.jobs.store.format.rows import rows_of, table_of
-from compound.jobs.store.format.schema_version import SCHEMA_VERSION
+from compound.jobs.store.format.schema_version import MARKER, SCHEMA_VERSION
 from compound.jobs.store.writing.checkpoint_shards import Shards
 from compound.jobs.store.writing.job_writer import JobWriter
 from compound.schemas.base import Model
@@ -37,10 +38,9 @@ if TYPE_CHECKING:
     from compound.jobs.store.checking.gc import Pruning, Retention
     from compound.jobs.store.checking.verify import Audit
 
-MARKER = "store.json"
 _HURRY = 4.0
 """Seconds after which a silent back end is an error, where a user waits for it."""
-_TOPS = ("jobs", "studies", DRIVERS, DEVICES, PROFILES)
+_TOPS = ("jobs", "studies", DRIVERS, BEGUN, DEVICES, PROFILES)
 _AT_ONCE = 8
 """Jobs that are read at a time from a bucket, where most of the time is waiting."""
 _FEW = 16
@@ -80,7 +80,7 @@ class ArtifactStore:
         if create and not (patient and marker):
             probed.prove_writable()
         if create and (marker is None or version_of(marker) < SCHEMA_VERSION):
-            files.put({MARKER: seal("store", _Store(), MARKER)})
+            files.put({MARKER: seal("store", _Store(), key="")})
         return ArtifactStore(files, address)
 
     def erase(self) -> None:
@@ -112,8 +112,11 @@ class ArtifactStore:
         self, job: TrainJob, *, world_size: int = 1, environment: Environment | None = None
     ) -> JobWriter:
         """Begin a new attempt of a job; `environment` is recorded with it."""
-        folder = self._job(job.id)
-        return JobWriter(folder, job, world_size=world_size, environment=environment)
+        return JobWriter(self._job(job.id), job, world_size=world_size, environment=environment)
+
+    def next_attempt(self, job_id: str) -> int:
+        """Return the number that the next attempt takes, unless another process is faster."""
+        return self._job(job_id).next_attempt()
 
     def jobs(self) -> list[str]:
         """Return the ids of all jobs that were ever begun."""
@@ -141,8 +144,7 @@ class ArtifactStore:
         """Return the result and the state of a job that has ended; None if it has not."""
         if job_id in self._done:
             return self._done[job_id]
-        folder = self._job(job_id)
-        manifest = folder.newest()
+        manifest = (folder := self._job(job_id)).newest()
         if manifest is None or manifest.result is None:
             return None
         return Ended(state=folder.state_in(manifest), result=manifest.result)
@@ -154,8 +156,7 @@ class ArtifactStore:
 
     def results(self, job_ids: Iterable[str]) -> dict[str, JobResult]:
         """Return how jobs ended, without the ones that have not."""
-        results = {job_id: self.result(job_id) for job_id in self._begun(job_ids)}
-        return {job_id: result for job_id, result in results.items() if result is not None}
+        return {job: result for job in self._begun(job_ids) if (result := self.result(job))}
 
     def state(self, job_id: str) -> JobState:
         """Return a job's state."""
@@ -281,7 +282,7 @@ class ArtifactStore:
 
     def reservations(self, study: str) -> Reservations:
         """Return what reserves jobs for a study's driver."""
-        return Reservations(self._files, study, lambda name: self.study(name).drivers())
+        return Reservations(self._files, study, self.study)
 
     def studies(self) -> list[str]:
         """Return the names of all studies."""

@@ -12,11 +12,12 @@ from torch import Tensor
 from compound.jobs.data.batches import Source
 from compound.jobs.parallel.collective import summed, text_from, together
 from compound.jobs.parallel.process import Process
-from compound.jobs.store.artifacts import MARKER, ArtifactStore
+from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.backend.local_folders import refuse_vanished
 from compound.jobs.store.format.checkpoint import NORM_EPSILON, Checkpoint, Extra, Position
 from compound.jobs.store.format.manifest import Attempt
 from compound.jobs.store.format.predictions import Predictions
+from compound.jobs.store.format.schema_version import MARKER
 from compound.jobs.store.writing.job_writer import JobWriter
 from compound.jobs.training.checkpoints.checkpointing import checkpoint_writer
 from compound.jobs.training.checkpoints.restore import common_statistics, load_checkpoint

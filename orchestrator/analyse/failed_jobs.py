@@ -53,6 +53,8 @@ class Group:
     traceback: str
     ended: int
     """Jobs of the study that have ended, including these."""
+    phases: tuple[str, ...] = ()
+    """Their phases, each once."""
     common: tuple[str, ...] = ()
     """Traits that all of them have and no other ended job has: `resolution >= 288`."""
 
@@ -111,6 +113,9 @@ def _group(jobs: Sequence[Facts], ended: Sequence[Facts]) -> Group:
         jobs=tuple(job.label for job in jobs),
         traceback=first.traceback.strip(),
         ended=len(ended),
+        phases=tuple(
+            dict.fromkeys(str(job.traits["phase"]) for job in jobs if "phase" in job.traits)
+        ),
         common=in_common(jobs, [job for job in ended if id(job) not in chosen]),
     )
 

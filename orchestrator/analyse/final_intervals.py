@@ -156,14 +156,14 @@ def _half_of_pairs(
     doubts: Sequence[SeedDoubt | None],
 ) -> tuple[float, Covers]:
     images = float(of_differences(covariance(right), 0)[1])
-    known = [doubt for doubt in doubts if doubt]
-    if len(known) < 2 or len(pairs) < 2:
+    own = [doubt for doubt in doubts if doubt]
+    if len(own) < 2 or len(pairs) < 2:
         return float(special.ndtri((1 + level) / 2)) * images**0.5, "images"
     means = [fmean(score.accuracy for score in seeds) for seeds in zip(*pairs, strict=True)]
     least = 0.5 / min(score.images for pair in pairs for score in pair)
     slopes = [max(mean * (1 - mean), least) for mean in means]
-    variance = sum(d.own * slope**2 for d, slope in zip(known, slopes, strict=True))
-    return _half(variance, min(d.df for d in known), images, level), "seeds and images"
+    variance = sum(d.own * slope**2 for d, slope in zip(own, slopes, strict=True))
+    return _half(variance, min(d.df for d in own), images, level), "seeds and images"
 
 
 def _comparable(seeds: Seeds, answers: Answers) -> bool:

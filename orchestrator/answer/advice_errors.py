@@ -5,6 +5,7 @@ from math import ceil, floor, log10
 
 from compound.orchestrator.answer.advice_limits import amount_of, option_of, written
 from compound.orchestrator.answer.answer_text import place_text
+from compound.orchestrator.answer.so_far import Work
 from compound.orchestrator.wording.numbers import percent
 from compound.schemas.answer import Answer, AnswerRow, Limit, LimitName
 from compound.schemas.errors import SpecError
@@ -57,12 +58,11 @@ def require_device(limits: Sequence[Limit], answer: Answer) -> None:
         )
 
 
-def nothing_chosen(study: str, resume: str) -> SpecError:
-    """Return the error for a study that has no coefficients; `resume` goes on with it."""
+def nothing_chosen(study: str, work: Work, following: str) -> SpecError:
+    """Return the error for a study that has no coefficients; `following` may bring it some."""
+    done = f": {work.text}" if work.text else ", since no network of its search has a score"
     return SpecError(
-        f"study {study} has chosen no coefficients yet, so there is nothing to scale by",
-        where=study,
-        next_step=resume,
+        f"study {study} has chosen nothing to scale by{done}", where=study, next_step=following
     )
 
 
@@ -71,6 +71,11 @@ def _least(name: LimitName, amount: float, unit: str) -> str:
     if name in ("params", "macs"):
         return f"{round(amount):,} {'params' if name == 'params' else 'MACs'}"
     return written(name, _raised(amount), unit)
+
+
+def none_learned(study: str, chance: str, following: str) -> SpecError:
+    """Return the error for a study whose networks guess; `following` says what to change."""
+    return SpecError(f"study {study} has no advice: {chance}", where=study, next_step=following)
 
 
 def _raised(amount: float) -> float:

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from compound.orchestrator.answer import answer_text
 from compound.orchestrator.answer.answer_inputs import AnswerInputs
+from compound.orchestrator.answer.at_chance import without_guesses
 from compound.orchestrator.answer.choice_line import along_of, coefficients_of
 from compound.orchestrator.answer.doublings import expected_doubling
 from compound.orchestrator.answer.line_rows import brought, rows_of
@@ -40,7 +41,8 @@ def answer_of(inputs: AnswerInputs) -> Answer:
         scaling=answer_text.scaling(stored.verdict, along, search.budget.multiple if search else 1),
         notes=tuple(notes(rows, stored, chosen)),
     )
-    return answer.model_copy(update={"sentence": answer_text.sentence(answer, stored)})
+    worded = answer.model_copy(update={"sentence": answer_text.sentence(answer, stored)})
+    return without_guesses(worded, inputs.costs.data)
 
 
 def lines_of(inputs: AnswerInputs) -> list[Line]:

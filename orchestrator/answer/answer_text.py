@@ -70,7 +70,7 @@ _ALONE = "one network alone does not say what a doubling of cost brings"
 def _nothing_chosen(verdict: Verdict | None) -> str:
     if verdict is None:
         return "There is no answer yet: nothing is chosen to scale by."
-    return "There is no answer: the search could choose no network."
+    return "There is no answer: no network of the search has a score, so none can be chosen."
 
 
 def _untrained(answer: Answer) -> str:

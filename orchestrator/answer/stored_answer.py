@@ -4,7 +4,9 @@ from compound.jobs.models.scaled import Networks
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.answer.answer import answer_of
 from compound.orchestrator.answer.answer_inputs import AnswerInputs
+from compound.orchestrator.answer.at_chance import without_guesses
 from compound.orchestrator.answer.lines import line_jobs
+from compound.orchestrator.answer.so_far import Work, work_of
 from compound.orchestrator.forecast.devices import hosts_of, profile_of
 from compound.orchestrator.forecast.job_cost import CostModel
 from compound.orchestrator.records.documents import ANSWER, Documents
@@ -14,12 +16,20 @@ from compound.schemas.answer import Answer
 def stored_answer(store: ArtifactStore, stored: Documents) -> Answer | None:
     """Return the answer that the study wrote, or make it; None where nothing is planned yet.
 
-    One that an older program has picked by another rule is made anew.
+    One that an older program has picked by another rule is made anew. It says what is still to do.
     """
     answer = store.study(stored.record.spec.name).read(ANSWER, Answer)
-    if answer and answer.is_current(compared=stored.along is not None):
+    if answer is None or not answer.is_current(compared=stored.along is not None):
+        answer = made_answer(store, stored) or answer
+    if answer is None or stored.data is None:
         return answer
-    return made_answer(store, stored) or answer
+    checked = without_guesses(answer, stored.data)
+    return checked.model_copy(update={"so_far": work_in(store, stored).text})
+
+
+def work_in(store: ArtifactStore, stored: Documents) -> Work:
+    """Count the jobs of a study."""
+    return work_of(stored, store.results([job.request.job.id for job in stored.jobs]))
 
 
 def made_answer(

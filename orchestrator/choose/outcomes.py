@@ -102,9 +102,11 @@ def beside(leads: Mapping[Control, tuple[float, bool]]) -> str:
 def next_step(verdict: Verdict) -> str:
     """Return what to do with a verdict."""
     if verdict.coefficients is None:
-        return "Look at the failed jobs below. Correct the cause, then run the same command again."
+        return "No network has a score: look at the jobs below."
     if verdict.selected:
         return rungs_text.AFTER_ASHA
+    if verdict.chance:
+        return "Do what the first warning says, then run it again: only changed jobs train."
     text = FOLLOWING[verdict.outcome]
     return text.format(triple=triple(verdict.coefficients), finer=_finer(verdict)).rstrip()
 

@@ -34,6 +34,7 @@ def check_recipe(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) 
         jobs=tuple(planned.request.job.id for planned in plan.rate_jobs),
         rates=rates,
         noise=compared.noise_of_best(),
+        noise_of="images" if compared.of_images else "seeds",
         multiple=chosen,
         sentence=_sentence(rates, chosen, compared),
         warning="" if automatic else _warning(rates, compared),
@@ -63,8 +64,10 @@ class _Compared:
     deviation: float
     """Between two seeds at one rate, on log odds."""
     freedom: int
-    """Degrees of freedom of the deviation; 0: it is what so many validation images leave open."""
+    """Degrees of freedom of the deviation; 0: each rate has one seed, which shows no noise."""
     seeds: int
+    of_images: bool
+    """Whether the deviation is what so many validation images leave open, not that of seeds."""
 
     @property
     def best(self) -> float:
@@ -79,10 +82,10 @@ class _Compared:
         near = [multiple for multiple, mean in self.means.items() if mean >= least]
         return min(near, key=lambda multiple: (abs(log2(multiple)), -self.means[multiple]))
 
-    def noise_of_best(self) -> float:
-        """Return the deviation as a part of 1, at the best rate's accuracy."""
+    def noise_of_best(self) -> float | None:
+        """Return the deviation as a part of 1, at the best rate's accuracy; None without any."""
         if not self.means:
-            return 0.0
+            return None
         mean = float(special.expit(self.means[self.best]))
         return self.deviation * mean * (1 - mean)
 
@@ -105,7 +108,7 @@ def _compared(rates: Sequence[RateScore], images: int) -> _Compared:
     least = 1 / (images * max(best * (1 - best), 0.5 / images))
     pooled = squares / freedom if freedom else 0.0
     seeds = max(map(len, odds.values()), default=1)
-    return _Compared(means, sqrt(max(pooled, least)), freedom, seeds)
+    return _Compared(means, sqrt(max(pooled, least)), freedom, seeds, pooled <= least)
 
 
 def _warning(rates: Sequence[RateScore], compared: _Compared) -> str:
@@ -124,6 +127,15 @@ def _warning(rates: Sequence[RateScore], compared: _Compared) -> str:
     )
 
 
+def _noise(compared: _Compared) -> str:
+    """Say how uncertain an accuracy is, and what makes it so."""
+    size = f"+- {points(compared.noise_of_best() or 0.0)} points"
+    if not compared.of_images:
+        return f"{size} between seeds"
+    of_images = f"{size} from the number of validation images alone"
+    return f"{of_images}: one seed shows no noise" if not compared.freedom else of_images
+
+
 def _of_multiple(rates: Sequence[RateScore], multiple: float) -> RateScore:
     return next(score for score in rates if score.multiple == multiple)
 
@@ -138,7 +150,6 @@ def _sentence(rates: Sequence[RateScore], chosen: float, compared: _Compared) ->
     ends = (rates[0].multiple, rates[-1].multiple)
     at_end = ", the last that was tried" if chosen in ends else ""
     return (
-        f"recipe check: the baseline by learning rate, {listed} "
-        f"(+- {points(compared.noise_of_best())} points between seeds); "
+        f"recipe check: the baseline by learning rate, {listed} ({_noise(compared)}); "
         f"trained at {_of_multiple(rates, chosen).rate:g}{at_end}"
     )

@@ -27,6 +27,7 @@ from compound.orchestrator.choose import outcomes, rungs_text, warnings
 from compound.orchestrator.choose.choice_text import reason
 from compound.orchestrator.choose.gain import gain_of
 from compound.orchestrator.choose.image_doubt import error_of_images, image_doubt
+from compound.orchestrator.choose.no_better_than_chance import unless_guessed
 from compound.orchestrator.choose.tie_break import TieBreak, choose, eligible
 from compound.orchestrator.choose.worth import worth_of
 from compound.orchestrator.statistics.power import POWER, resolvable, seeds_to_resolve
@@ -57,9 +58,9 @@ def analyse(
     gain, best = gain_of(scored, chosen), optimum(scored, plan.untried)
     by_rung = scores_of_rungs(spec, plan, results)
     after_rungs = promoted(by_rung, scored)
-    searched = [entry for entry in entries if jobs.get(entry.id)]
-    images = image_doubt([baseline, *entries], scored, predictions)
-    return Verdict(
+    searched, every = [entry for entry in entries if jobs.get(entry.id)], [baseline, *entries]
+    images = image_doubt(every, scored, predictions)
+    verdict = Verdict(
         metric=ACCURACY,
         level=scored.level,
         noise=scored.contenders_noise,
@@ -75,9 +76,8 @@ def analyse(
         reason=_reason(scored, pool, chosen, tie_break),
         beside=_beside(scored, chosen),
         warnings=(
-            *_job_warnings(jobs, results),
-            *_warnings(spec, searched, scored, gain, bool(baseline.scores)),
-            *_of_images(images),
+            *_job_warnings(jobs, results, images),
+            *_warnings(spec, baseline, searched, scored, gain),
         ),
         worth=worth_of(scored, chosen),
         resolution=_resolution(scored),
@@ -89,10 +89,7 @@ def analyse(
         images=images,
         mistakes=mistakes(chosen, entries, predictions or {}, plan.data.classes),
     )
-
-
-def _of_images(images: ImageDoubt | None) -> list[str]:
-    return [images.sentence] if images and images.unknown else []
+    return unless_guessed(verdict, spec, plan.data, every)
 
 
 def _resolution(scored: ScoredCandidates) -> Resolution | None:
@@ -172,16 +169,20 @@ def _beside(scored: ScoredCandidates, chosen: CandidateScores | None) -> str:
     return outcomes.beside(leads)
 
 
-def _job_warnings(jobs: Jobs, results: Mapping[str, JobResult]) -> list[str]:
-    return warnings.job_warnings([job for group in jobs.values() for job, _ in group], results)
+def _job_warnings(
+    jobs: Jobs, results: Mapping[str, JobResult], images: ImageDoubt | None
+) -> list[str]:
+    """Warn of jobs that have not ended well, and of those whose answers to images are unknown."""
+    ended = warnings.job_warnings([job for group in jobs.values() for job, _ in group], results)
+    return [*ended, images.sentence] if images and images.unknown else ended
 
 
 def _warnings(
     spec: StudySpec,
+    baseline: CandidateScores,
     entries: Sequence[CandidateScores],
     scored: ScoredCandidates,
     gain: Gain | None,
-    corrected: bool,
 ) -> list[str]:
     floor = resolution(scored.images)
     scored_roles = {role for entry in scored.candidates for role in entry.candidate.roles}
@@ -193,10 +194,10 @@ def _warnings(
             len(entries),
             sum(entry.pruned > 0 and not entry.scores for entry in entries),
         ),
-        warnings.collapsed_runs(entries),
+        warnings.collapsed_runs([baseline, *entries]),
         warnings.absent_controls(absent, entries) if scored.candidates else "",
         warnings.thin_noise(scored.noise, floor) if scored.candidates else "",
-        warnings.uneven_cost(gain, ratios, corrected),
+        warnings.uneven_cost(gain, ratios, corrected=bool(baseline.scores)),
         warnings.hangs_on_cost(scored),
         warnings.too_few_seeds(scored, spec.search.seeds),
         warnings.all_alike(scored, floor),

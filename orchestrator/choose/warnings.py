@@ -7,13 +7,15 @@ from compound.orchestrator.analyse.scores import CandidateScores, Jobs, ScoredCa
 from compound.orchestrator.plan.resolution_warnings import WIDEN, few_seeds
 from compound.orchestrator.statistics.noise import Noise
 from compound.orchestrator.wording.names import name
-from compound.orchestrator.wording.numbers import counted, percent, points
+from compound.orchestrator.wording.numbers import counted, percent
 from compound.schemas.architecture import AXES, Axis
 from compound.schemas.job import JobResult
 from compound.schemas.verdict import Gain
 
 FEW_DEGREES = 6
 """Below this many degrees of freedom the noise is known only within a factor of about two."""
+EASY = 0.99
+"""The accuracy from which on equal scores mean that a task is easy."""
 NAMED = 4
 """Collapsed runs that a warning names."""
 UNEVEN = 0.02
@@ -100,7 +102,7 @@ def thin_noise(noise: Noise | None, resolution: float) -> str:
     return ""
 
 
-def uneven_cost(gain: Gain | None, ratios: Mapping[str, float], corrected: bool) -> str:
+def uneven_cost(gain: Gain | None, ratios: Mapping[str, float], *, corrected: bool) -> str:
     """Warn where mix and control differ in cost, and say whether that is corrected."""
     if gain is None:
         return ""
@@ -125,10 +127,12 @@ def all_alike(scored: ScoredCandidates, floor: float) -> str:
     means = [entry.at_budget for entry in scored.candidates]
     if scored.comparison is None or max(means) - min(means) > floor:
         return ""
+    score = f"All {len(means)} candidates have the same score, {percent(float(means[0]))}"
+    if min(means) >= EASY:
+        return f"{score}: the task is too easy to tell networks apart. Use harder data."
     return (
-        f"All {len(means)} candidates have the same score, {points(float(means[0]))} %: the task "
-        "is too easy, or the schedule too short, to tell networks apart. Change "
-        "search.train.epochs, or use harder data."
+        f"{score}: the schedule may be too short to tell networks apart. Change "
+        "search.train.epochs, or use more validation images."
     )
 
 

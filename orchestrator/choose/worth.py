@@ -4,7 +4,7 @@ import numpy as np
 
 from compound.orchestrator.analyse.scores import CandidateScores, ScoredCandidates, score_table
 from compound.orchestrator.statistics.held_out_seed import held_out_mean, held_out_on_images, worth
-from compound.orchestrator.statistics.log_odds import Floats, accuracy, log_odds
+from compound.orchestrator.statistics.log_odds import Floats, accuracy, log_odds, unclipped
 from compound.schemas.verdict import Worth
 
 FOLDS = 10
@@ -23,8 +23,9 @@ def worth_of(scored: ScoredCandidates, chosen: CandidateScores | None) -> Worth 
     pool = np.array(scored.mixes) if scored.proven else np.arange(len(shifts))
     held_out = _held_out(scored, table, shifts, pool) if len(scored.tied) > 1 else None
     expected = worth(scored.estimates, position, held_out, len(scored.tied), scored.level)
-    value, low, high = accuracy([expected.value, expected.low, expected.high]).tolist()
-    return Worth(value=value, low=low, high=high)
+    ends = accuracy([expected.value, expected.low, expected.high]).tolist()
+    value = float(unclipped(ends[0], scored.images))
+    return Worth(value=value, low=min(ends[1], value), high=max(ends[2], value))
 
 
 def _held_out(

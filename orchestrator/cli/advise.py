@@ -6,8 +6,13 @@ from pathlib import Path
 
 from compound.jobs.models.scaled import Networks
 from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.analyse.after_failures import after_failures
 from compound.orchestrator.answer import advice_text
-from compound.orchestrator.answer.advice_errors import nothing_chosen, require_device
+from compound.orchestrator.answer.advice_errors import (
+    none_learned,
+    nothing_chosen,
+    require_device,
+)
 from compound.orchestrator.answer.advice_limits import ALLOWED, option_of, parsed
 from compound.orchestrator.answer.advise import Choice, beyond_choice, choose
 from compound.orchestrator.answer.answer import answer_of
@@ -16,19 +21,23 @@ from compound.orchestrator.answer.choice_line import coefficients_of
 from compound.orchestrator.answer.lines import jobs_of
 from compound.orchestrator.answer.next_step import NextStep, training
 from compound.orchestrator.answer.notes import row_notes
-from compound.orchestrator.answer.stored_answer import answer_inputs
+from compound.orchestrator.answer.stored_answer import answer_inputs, work_in
+from compound.orchestrator.choose.no_better_than_chance import rate_setting, remedy
+from compound.orchestrator.cli.printing.named_study import find, is_spec
 from compound.orchestrator.cli.printing.output import print_json, say
-from compound.orchestrator.cli.status import find, is_spec
+from compound.orchestrator.cli.status import stored_failures
 from compound.orchestrator.records.documents import Documents
-from compound.orchestrator.wording.commands import command
+from compound.orchestrator.wording.commands import command, commented, resuming, with_settings
 from compound.schemas.answer import Advice, Answer, Limit, LimitName, Timing
 from compound.schemas.architecture import Architecture, Candidate
 from compound.schemas.baseline import FactoryBaseline
-from compound.schemas.errors import SpecError
+from compound.schemas.errors import SpecError, after_advice, end_with
+from compound.schemas.study import StudySpec
 
 _PLANNED_ONLY = (
     "only planned networks: to build others runs your factory's code, which takes --allow-import"
 )
+_UNSETTLED = "the search goes on, and may choose another network: finish it first"
 LATENCY_S = 10.0
 """Seconds after which no further pass of a network is timed."""
 
@@ -53,18 +62,40 @@ def advise(study: str, options: Options) -> None:
     limits = _limits(study, options)
     store, stored = find(study, options.store)
     spec = stored.record.spec
-    typed = stored.record.resume or command("run", (study if is_spec(study) else "SPEC",))
+    typed, work = resuming(stored.record.resume, study), work_in(store, stored)
     inputs = answer_inputs(store, stored, _networks(study, options))
     if inputs is None or coefficients_of(stored) is None:
-        raise nothing_chosen(spec.name, typed)
+        raise nothing_chosen(spec.name, work, _helping(store, stored, typed))
     answer = answer_of(inputs)
     require_device(limits, answer)
+    if answer.chance:
+        raise none_learned(spec.name, answer.chance, _changed(stored, typed))
     choice = choose(inputs, answer, limits, _latency)
-    following = _next_step(store, stored, choice, typed)
+    following = NextStep(typed) if work.deciding else _next_step(store, stored, choice, typed)
     advice = _advice(inputs, answer, limits, choice, following)
+    unsettled = (_UNSETTLED,) if work.deciding else ()
+    advice = advice.model_copy(update={"so_far": work.text, "notes": (*unsettled, *advice.notes)})
     if isinstance(spec.baseline, FactoryBaseline) and not options.allow_import:
         advice = advice.model_copy(update={"notes": (*advice.notes, _PLANNED_ONLY)})
     _print(advice, as_json=options.as_json)
+    end_with(after_advice(settled=not work.deciding))
+
+
+def _changed(stored: Documents, typed: str) -> str:
+    """Return what may make a study's networks learn, as a command where that is one setting."""
+    spec = stored.record.spec
+    if not isinstance(spec, StudySpec):
+        return "lower the learning rate, train longer, or check the labels"
+    setting, why = rate_setting(spec), remedy(spec)
+    return commented(with_settings(typed, [setting]), why) if setting else why
+
+
+def _helping(store: ArtifactStore, stored: Documents, typed: str) -> str:
+    """Return the command that helps a study which has chosen nothing."""
+    spec, groups = stored.record.spec, stored_failures(store, stored)
+    retry = command("retry", (spec.name,), store=spec.store)
+    steps = after_failures(groups, spec, typed, retry, stored.recipe_check)
+    return next(iter(steps), commented(typed, "goes on"))
 
 
 def _limits(study: str, options: Options) -> list[Limit]:
@@ -158,7 +189,7 @@ def _print(advice: Advice, *, as_json: bool) -> None:
         return
     row = advice.row
     counts = "" if row.params is None else f"; {row.params:,} params, {row.macs:,} MACs"
-    say(advice.sentence)
+    say(f"So far ({advice.so_far}): {advice.sentence}" if advice.so_far else advice.sentence)
     say(f"why: {advice.why}")
     say(f"network: depth x {row.depth:.3g}, width x {row.width:.3g}, {row.resolution} px{counts}")
     for note in advice.notes:

@@ -10,7 +10,6 @@ import typer
 
 from compound.orchestrator.cli import unused_options
 from compound.orchestrator.cli.options import (
-    DEFAULT_STORE,
     AddressOption,
     CheckedAddressOption,
     ImageOption,
@@ -26,21 +25,30 @@ from compound.orchestrator.cli.options import (
     SpecArgument,
     StoreOption,
     StudyArgument,
+    VersionOption,
 )
+from compound.orchestrator.cli.printing.command_line import DEFAULT_STORE
 from compound.orchestrator.cli.store_app import app as store_app
 from compound.orchestrator.cli.submit_app import app as submit_app
 
 app = typer.Typer(
     name="compound",
-    help="Find out how to spend more compute on your ConvNet, then spend it on your cluster.",
     epilog="--debug, anywhere, shows the traceback of an error.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
 )
 
 app.add_typer(store_app)
 app.add_typer(submit_app)
+
+
+@app.callback(
+    help="Find out how to spend more compute on your ConvNet, then spend it on your cluster."
+)
+def _compound(version: VersionOption = False) -> None:
+    pass
 
 
 @app.command()
@@ -148,7 +156,7 @@ def retry(
 
 @app.command()
 def status(study: StudyArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
-    """Show what is done, running, waiting and failed, with causes."""
+    """Show what is done, running, queued, waiting and failed, with causes."""
     from compound.orchestrator.cli import status as status_command
 
     status_command.status(study, store, as_json=as_json)
@@ -260,11 +268,16 @@ def export(
 
 
 @app.command()
-def schema() -> None:
-    """Print the JSON Schema of specs, for editors and checks."""
+def schema(
+    *,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print a page with every key instead.")
+    ] = False,
+) -> None:
+    """Print the JSON Schema of specs, for editors and checks; or a page with every key."""
     from compound.orchestrator.cli import spec as spec_command
 
-    spec_command.schema()
+    spec_command.schema(markdown=markdown)
 
 
 @app.command()

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from compound.jobs.wording.os_errors import refused_as
+from compound.orchestrator.cli.printing.named_study import find
 from compound.orchestrator.cli.printing.output import note, print_json, say
 from compound.orchestrator.cli.printing.table_output import Format, emit
-from compound.orchestrator.cli.status import find
 from compound.orchestrator.records.arrow_tables import TABLES, table, test
 from compound.orchestrator.wording.final_texts import final_lines
 from compound.orchestrator.wording.numbers import counted

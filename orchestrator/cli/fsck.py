@@ -8,9 +8,9 @@ from functools import cached_property
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.checking.findings import Finding, FindingCounts
 from compound.jobs.store.checking.fsck import CheckOptions, summary
-from compound.orchestrator.cli.options import DEFAULT_STORE
+from compound.orchestrator.cli.printing.command_line import DEFAULT_STORE
+from compound.orchestrator.cli.printing.named_study import find, is_spec
 from compound.orchestrator.cli.printing.output import print_json, print_table, say
-from compound.orchestrator.cli.status import find, is_spec
 from compound.orchestrator.cli.unused_options import refuse
 from compound.orchestrator.records.documents import SPEC, Documents, documents
 from compound.orchestrator.wording.commands import command

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.checking.gc import Pruning, Retention
+from compound.orchestrator.cli.printing.named_study import find
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
-from compound.orchestrator.cli.status import find
 from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.records.needed_checkpoints import Policy, needed_checkpoints
 from compound.orchestrator.wording.commands import command

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from compound.orchestrator.cli.printing.command_line import DEFAULT_STORE
 from compound.schemas.errors import SpecError
 
 SpecArgument = Annotated[Path, typer.Argument(metavar="SPEC", help="A YAML spec.")]
@@ -34,7 +35,6 @@ def _written_out(store: str | None) -> str | None:
         raise SpecError(str(error), where="--store") from None
 
 
-DEFAULT_STORE = "runs"
 StoreOption = Annotated[
     str | None,
     typer.Option(
@@ -83,4 +83,23 @@ RunnerOption = Annotated[
 ]
 PureOption = Annotated[
     bool, typer.Option("--pure", help="EfficientNet-B0 by powers of 1.2, 1.1 and 1.15 instead.")
+]
+
+
+def _print_version(version: bool) -> None:
+    if version:
+        from compound.orchestrator.cli.printing.versions import version_line
+
+        typer.echo(version_line())
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool,
+    typer.Option(
+        "--version",
+        callback=_print_version,
+        is_eager=True,
+        help="Print the versions of compound, Python, torch and Ray.",
+    ),
 ]

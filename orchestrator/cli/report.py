@@ -7,11 +7,12 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.wording.os_errors import refused_as
 from compound.orchestrator.answer.stored_answer import stored_answer
 from compound.orchestrator.choose.other_rates import OtherRates
+from compound.orchestrator.cli.printing.named_study import find
 from compound.orchestrator.cli.printing.output import note, print_json, say
-from compound.orchestrator.cli.status import find
 from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.report.inputs import ReportInputs
-from compound.orchestrator.wording.commands import command
+from compound.orchestrator.timeline.job_standing import ended_results
+from compound.orchestrator.wording.commands import command, commented, resuming
 from compound.schemas.answer import Answer
 from compound.schemas.errors import ReportError, SpecError
 from compound.schemas.job import JobResult
@@ -29,6 +30,8 @@ def report(study: str, uri: str | None, output: Path | None, *, as_json: bool) -
         note(answer.text)
     for line in OtherRates.of(stored).lines:
         note(line)
+    if answer and answer.so_far:
+        note(f"next: {commented(resuming(stored.record.resume, study), 'goes on')}")
     if output is not None:
         _copy(store.study(stored.record.spec.name).text(REPORT), output)
         path = str(output)
@@ -86,7 +89,7 @@ def _inputs(store: ArtifactStore, stored: Documents, answer: Answer | None) -> R
     planned = stored.plan or stored.trained
     assert planned is not None, "a study's plan is written before its jobs begin"
     ids = [job.request.job.id for job in stored.jobs]
-    results = store.results(ids)
+    results = ended_results(store, stored.record.spec.name, ids)
     return ReportInputs(
         spec=stored.record.spec,
         spec_text=stored.record.text,
@@ -104,6 +107,7 @@ def _inputs(store: ArtifactStore, stored: Documents, answer: Answer | None) -> R
         test=stored.test,
         answer=answer,
         rates=OtherRates.of(stored),
+        resume=stored.record.resume,
         rows={id_: store.rows(id_) for id_ in ids},
         hosts=_hosts(store, results),
     )

@@ -9,22 +9,22 @@ from pathlib import Path
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.analyse.failed_jobs import too_fast
 from compound.orchestrator.cli import run
-from compound.orchestrator.cli.options import DEFAULT_STORE
+from compound.orchestrator.cli.printing.command_line import DEFAULT_STORE
+from compound.orchestrator.cli.printing.named_study import find, is_spec
 from compound.orchestrator.cli.printing.output import note, print_json
 from compound.orchestrator.cli.run_summary import further
-from compound.orchestrator.cli.status import find, is_spec
 from compound.orchestrator.forecast.budget_check import exceeded
 from compound.orchestrator.plan.plan_file import differences
 from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.spec.load import SpecFile, load
 from compound.orchestrator.spec.yaml_source import parse
-from compound.orchestrator.wording.commands import command
+from compound.orchestrator.wording.commands import commented, resuming
 from compound.orchestrator.wording.numbers import counted
 from compound.schemas.errors import SpecError
 
 _LISTED = 3
 """Changes of a spec that are named."""
-_STATES = {"absent": "waiting"}
+_STATES = {"absent": "queued"}
 """What people call a state of a job, where that is another word."""
 
 
@@ -119,14 +119,14 @@ def unfinished_error(stored: Documents, rest: list[str]) -> SpecError:
         f"no job of study {spec.name} has failed, so there is nothing to retry; "
         f"it is unfinished: {'; '.join(rest)}",
         where=spec.name,
-        next_step=f"{_command(stored)}    # goes on",
+        next_step=commented(_command(stored), "goes on"),
     )
 
 
 def _command(stored: Documents) -> str:
     """Return the command that was typed; with a larger budget where the study has used its up."""
     record = stored.record
-    typed = record.resume or command("run", ("SPEC",))
+    typed = resuming(record.resume)
     spent = stored.spent and any(exceeded(record.spec.budget, stored.spent))
     if not spent or "--plan" in typed:
         return typed

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from compound.jobs.data.source import inspect
 from compound.jobs.host.users_compound import WAY_OUT, users_compound
 from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.analyse.after_failures import after_failures
+from compound.orchestrator.analyse.failed_jobs import Group
 from compound.orchestrator.cli.allow_import import folders, networks_for
 from compound.orchestrator.cli.printing.closed_streams import unread_output
 from compound.orchestrator.cli.printing.output import note
-from compound.orchestrator.cli.run_summary import Reached, RunSummary, further, show
+from compound.orchestrator.cli.run_summary import Reached, RunSummary, Summarised, further, show
 from compound.orchestrator.cli.status import say_failures, stored_failures
 from compound.orchestrator.design.baseline import baseline_of
 from compound.orchestrator.forecast.budget_check import check_budget, unlimited
@@ -35,7 +37,6 @@ from compound.orchestrator.wording.commands import Value, command
 from compound.orchestrator.wording.ledger_text import data_lines
 from compound.schemas.errors import (
     CompoundError,
-    ReportError,
     RunError,
     SpecError,
     after_jobs,
@@ -122,24 +123,21 @@ def run(path: Path | None, overrides: list[str], options: Options) -> None:
 def run_file(file: SpecFile, options: Options) -> None:
     """Run a spec that was read already; see `run`. ReportError: all but the report is done."""
     ending = run_to_end(file, options)
-    missing, failed, tested = _summarised(file, options, ending)
-    end_with(after_jobs(failed=failed, stopped=ending == "stopped", tested=tested))
-    if missing:
-        raise missing
+    ended = _summarised(file, options, ending)
+    end_with(after_jobs(failed=ended.failed, stopped=ending == "stopped", tested=ended.tested))
+    if ended.missing:
+        raise ended.missing
 
 
-def _summarised(
-    file: SpecFile, options: Options, ending: Reached
-) -> tuple[ReportError | None, int, bool]:
-    """Print how a run ended; return why there is no report, how many jobs failed, and whether every
-    network that was to be evaluated on the test part was."""
+def _summarised(file: SpecFile, options: Options, ending: Reached) -> Summarised:
+    """Print how a run ended, and return it."""
     store, stored = _stored_documents(file)
     groups = stored_failures(store, stored)
     failed = sum(len(group.jobs) for group in groups)
     summary = RunSummary(
         ending,
         _following(file, stored, options, ending),
-        options.retry(file.spec.name, file.spec.store, is_code=file.is_code) if failed else "",
+        _after_failures(file, stored, options, groups),
         failed,
         as_json=options.as_json,
         drawn=options.report,
@@ -147,7 +145,17 @@ def _summarised(
     with unread_output():
         missing = show(store, stored, summary)
     say_failures(groups)
-    return missing, failed, stored.test is None or stored.test.complete
+    tested = stored.test is None or stored.test.complete
+    return Summarised(missing, failed, tested, summary.after_failures)
+
+
+def _after_failures(
+    file: SpecFile, stored: Documents, options: Options, groups: list[Group]
+) -> list[str]:
+    """Return the commands that help after jobs have failed."""
+    retry = options.retry(file.spec.name, file.spec.store, is_code=file.is_code)
+    typed = stored.record.resume if options.resume else options.again(file)
+    return after_failures(groups, file.spec, typed, retry, stored.recipe_check)
 
 
 def _following(file: SpecFile, stored: Documents, options: Options, ending: Reached) -> str:
@@ -163,7 +171,8 @@ def run_to_end(file: SpecFile, options: Options) -> Reached:
     try:
         return _carry_out(file, options)
     except RunError as error:
-        _summarised(file, options, "failed")
+        helping = _summarised(file, options, "failed").after_failures
+        error.next_step = "\n  next: ".join(helping) or error.next_step
         raise file.explain(error) from None
     except CompoundError as error:
         raise file.explain(error) from None
@@ -245,7 +254,6 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
                     retry,
                     networks,
                     options.reads_test,
-                    options.retry(spec.name, spec.store, is_code=file.is_code),
                     options.anywhere(file, previous),
                 )
                 return _reached(KINDS[spec.kind].run(study, prepared.plan), limit)

@@ -1,7 +1,7 @@
 """What `compound run` prints when it ends: the verdict, the family, and what to type next."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.answer.stored_answer import stored_answer
@@ -36,13 +36,26 @@ class RunSummary:
     ending: Reached
     following: str
     """The command that takes the study further; "" where it is done."""
-    retry: str
-    """The command that trains failed jobs again; "" where none failed."""
+    after_failures: list[str]
+    """The commands that help where jobs failed."""
     failed: int
     """Jobs of the study that ended failed, in this command or an earlier one."""
     as_json: bool
     drawn: bool = True
     """Whether a report is wanted."""
+
+
+class Summarised(NamedTuple):
+    """How a run ended, as it was printed."""
+
+    missing: ReportError | None
+    """Why there is no report."""
+    failed: int
+    """Jobs that failed."""
+    tested: bool
+    """Whether every network that was to be evaluated on the test part was."""
+    after_failures: list[str]
+    """The commands that help where jobs failed."""
 
 
 def show(store: ArtifactStore, stored: Documents, summary: RunSummary) -> ReportError | None:
@@ -103,8 +116,8 @@ def _say_next(spec: AnySpec, summary: RunSummary, report: str | None) -> None:
     if report is None:
         drawing = command("report", (spec.name,), store=spec.store)
         commands.append(f"{drawing}    # there is no report yet")
-    retry = f"{summary.retry}    # trains the failed jobs again" if summary.retry else ""
-    steps = [f"  {step}" for step in (retry, summary.following, *commands) if step]
+    helping = (*summary.after_failures, summary.following, *commands)
+    steps = [f"  {step}" for step in helping if step]
     say("", f"report: {report or 'not made'}", "next:", *steps)
 
 

@@ -4,10 +4,11 @@ from pathlib import Path
 
 from compound.jobs.wording.os_errors import refused_as
 from compound.orchestrator.cli.printing.output import print_json, say
+from compound.orchestrator.spec.described_schema import described_schema
+from compound.orchestrator.spec.key_reference import key_reference
 from compound.orchestrator.spec.load import load
 from compound.orchestrator.wording.commands import command
 from compound.schemas.errors import SpecError
-from compound.schemas.study import SPEC
 
 STARTER = """\
 kind: study
@@ -43,9 +44,13 @@ def validate(path: Path, overrides: list[str], *, as_json: bool) -> None:
         say(f"{path}: a valid {kind} '{name}'", f"next: {file.command('plan')}")
 
 
-def schema() -> None:
-    """Print the JSON Schema of all specs."""
-    print_json(SPEC.json_schema())
+def schema(*, markdown: bool) -> None:
+    """Print the JSON Schema of all specs, or a page of Markdown with every key."""
+    described = described_schema()
+    if markdown:
+        say(*key_reference(described).splitlines())
+    else:
+        print_json(described)
 
 
 def init(path: Path, study: str | None = None, uri: str | None = None) -> None:

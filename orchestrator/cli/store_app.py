@@ -7,7 +7,6 @@ import typer
 
 from compound.orchestrator.cli import unused_options
 from compound.orchestrator.cli.options import (
-    DEFAULT_STORE,
     FormatOption,
     ImportOption,
     JsonOption,
@@ -18,6 +17,7 @@ from compound.orchestrator.cli.options import (
 
 if TYPE_CHECKING:
     from compound.schemas.answer import LimitName  # pydantic, which --help need not wait for
+from compound.orchestrator.cli.printing.command_line import DEFAULT_STORE
 
 app = typer.Typer()
 

@@ -8,8 +8,8 @@ from compound.schemas.data import DataInfo
 from compound.schemas.job import JobRequest
 from compound.schemas.machine.device import DeviceProfile
 from compound.schemas.plan import Plan, PlannedJob
-from compound.schemas.recipe import MOST_RATE, at_rate, rate_of, settled_rate
-from compound.schemas.study import StudySpec
+from compound.schemas.recipe import MOST_RATE, Recipe, at_rate, rate_of, settled_rate
+from compound.schemas.study import AnySpec, StudySpec
 
 MULTIPLES = (0.25, 0.5, 1.0, 2.0, 4.0)
 """Of the spec's learning rate, or of the usual one."""
@@ -86,3 +86,14 @@ def _faster(planned: PlannedJob, multiple: float) -> PlannedJob:
     recipe = at_rate(request.job.recipe, multiple)
     training = request.job.model_copy(update={"recipe": recipe})
     return planned.model_copy(update={"request": request.model_copy(update={"job": training})})
+
+
+def rate_key(spec: AnySpec) -> str:
+    """Return the key of a spec that sets the learning rate of its first jobs."""
+    own = spec.search is not None and spec.first_recipe.learning_rate != spec.train.learning_rate
+    return "search.train.learning_rate" if own else "train.learning_rate"
+
+
+def usual_rate(recipe: Recipe) -> float:
+    """Return the learning rate that is usual for a recipe, per 256 images."""
+    return rate_of(recipe.model_copy(update={"learning_rate": "auto"}))

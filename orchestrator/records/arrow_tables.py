@@ -1,4 +1,4 @@
-"""The studies of a store as seven Arrow tables, which any tool can read."""
+"""The studies of a store as eight Arrow tables, which any tool can read."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,6 +10,13 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.rows import METRICS as ROWS
 from compound.orchestrator.records.documents import Documents, documents
 from compound.orchestrator.records.prediction_table import PREDICTIONS, predictions
+from compound.orchestrator.timeline.event_tables import (
+    EVENTS,
+    INTERVALS,
+    event_lines,
+    interval_lines,
+)
+from compound.orchestrator.timeline.job_standing import standing_of
 from compound.schemas.architecture import Candidate
 from compound.schemas.final_evaluation import FinalTest, SeedScore
 from compound.schemas.metrics import ACCURACY, TEST_ACCURACY, TEST_IMAGES, TEST_LOSS
@@ -59,17 +66,6 @@ CANDIDATES: pa.Schema = pa.schema(
     }
 )
 """One line per network with its exact cost; `ratio` is the cost over that of the baseline."""
-EVENTS: pa.Schema = pa.schema(
-    {
-        "study": _TEXT,
-        "number": _WHOLE,
-        "kind": _TEXT,
-        "job": _TEXT,
-        "label": _TEXT,
-        "message": _TEXT,
-    }
-)
-"""One line per event, in order."""
 CHECKPOINTS: pa.Schema = pa.schema(
     {
         **_OF_JOB,
@@ -146,10 +142,11 @@ def _labelled(jobs: pa.DictionaryArray, labels: Mapping[str, str]) -> pa.Array:
 def jobs(store: ArtifactStore, study: str, study_documents: Documents) -> pa.Table:
     """Return the states of a study's jobs; a job that phases share has a line in each."""
     states = store.states([job.request.job.id for job in study_documents.jobs])
+    standing = standing_of(store.study(study), states)
     lines = []
     for planned in study_documents.jobs_of_phases:
         job = planned.request.job
-        state = states[job.id]
+        state = standing.states[job.id]
         lines.append(
             {
                 "study": study,
@@ -157,7 +154,8 @@ def jobs(store: ArtifactStore, study: str, study_documents: Documents) -> pa.Tab
                 "job": job.id,
                 "seed": job.seed,
                 "epochs": job.recipe.epochs,
-                **state.model_dump(include={"status", "attempt", "epoch", "updated", "host"}),
+                "status": standing.jobs[job.id].status,
+                **state.model_dump(include={"attempt", "epoch", "updated", "host"}),
                 ACCURACY: state.metrics.get(ACCURACY),
                 "cause": state.cause.kind if state.cause else None,
                 "message": state.cause.message if state.cause else None,
@@ -197,16 +195,6 @@ def _network(study: str, roles: str, candidate: Candidate) -> dict[str, Any]:
         "resolution": candidate.architecture.resolution,
         **candidate.cost.model_dump(include={"params", "macs", "activations"}),
     }
-
-
-def events(store: ArtifactStore, study: str, study_documents: Documents) -> pa.Table:
-    """Return the events of a study."""
-    del study_documents
-    lines = [
-        {"study": study, "number": number, **event.model_dump(include={*EVENTS.names})}
-        for number, event in enumerate(store.study(study).events())
-    ]
-    return pa.Table.from_pylist(lines, EVENTS)
 
 
 def checkpoints(store: ArtifactStore, study: str, study_documents: Documents) -> pa.Table:
@@ -264,7 +252,8 @@ TABLES: Mapping[str, tuple[pa.Schema, Callable[[ArtifactStore, str, Documents], 
     "metrics": (METRICS, metrics),
     "jobs": (JOBS, jobs),
     "candidates": (CANDIDATES, candidates),
-    "events": (EVENTS, events),
+    "events": (EVENTS, event_lines),
+    "intervals": (INTERVALS, interval_lines),
     "checkpoints": (CHECKPOINTS, checkpoints),
     "test": (TEST, test),
     "predictions": (PREDICTIONS, predictions),

@@ -115,11 +115,12 @@ class Documents:
 
 
 class SentenceOnly(BaseModel):
-    """Only the summary sentence of a document: the rest may be megabytes."""
+    """Only the summary of a document, and its warnings: the rest may be megabytes."""
 
     model_config = ConfigDict(extra="ignore")
 
     sentence: str
+    warnings: tuple[str, ...] = ()
 
 
 def documents(folder: StudyFolder) -> Documents | None:

@@ -52,6 +52,8 @@ class ReportInputs:
     """None: there is no test part, or the study is older than test parts."""
     answer: Answer | None = None
     rates: OtherRates = field(default_factory=OtherRates)
+    resume: str = ""
+    """The command that goes on with the study; "" in older stores."""
 
     @property
     def line(self) -> list[Member]:

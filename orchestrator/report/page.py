@@ -12,6 +12,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from compound.jobs.wording.printable import printable
+from compound.orchestrator.analyse.after_failures import after_failures
 from compound.orchestrator.answer.answer_text import scaling, ways_in
 from compound.orchestrator.choose.choice_text import WHICH
 from compound.orchestrator.choose.outcomes import next_step
@@ -28,10 +29,11 @@ from compound.orchestrator.report.inputs import PHI, ReportInputs, member_scores
 from compound.orchestrator.report.mistakes_report import confusion_tables, mistakes_text
 from compound.orchestrator.report.optimum_text import surface_text
 from compound.orchestrator.report.power_law_table import law_table
-from compound.orchestrator.report.rates_section import rates_table, sensitivity_table
+from compound.orchestrator.report.rates_section import rates_noise, rates_table, sensitivity_table
 from compound.orchestrator.report.rungs_figure import promotion_text, rung_table
 from compound.orchestrator.report.table_cells import Table
 from compound.orchestrator.wording.class_warnings import class_warnings
+from compound.orchestrator.wording.commands import command, commented, resuming
 from compound.orchestrator.wording.final_texts import covers_text, final_text
 from compound.orchestrator.wording.names import multipliers
 from compound.orchestrator.wording.numbers import counted, percent, points
@@ -88,6 +90,7 @@ def render(inputs: ReportInputs) -> str:
             preferred=_preferred(inputs),
             indifferent=f"{INDIFFERENT:g}",
             promotion=_promotion(inputs),
+            rates_noise=rates_noise(inputs),
             multipliers=multipliers,
         )
     )
@@ -156,7 +159,7 @@ def _tables(inputs: ReportInputs) -> dict[str, Table]:
 
 def _headline(inputs: ReportInputs) -> str:
     if inputs.answer and inputs.answer.rows:
-        return _parted(inputs.answer)[0]
+        return inputs.answer.marked(_parted(inputs.answer)[0])
     if inputs.verdict:
         return inputs.verdict.sentence
     if inputs.spec.search:
@@ -194,6 +197,10 @@ def _triple(inputs: ReportInputs) -> list[tuple[str, str]]:
 
 
 def _advice(inputs: ReportInputs) -> str:
+    if inputs.answer and inputs.answer.so_far:
+        return f"{commented(resuming(inputs.resume), 'goes on')}."
+    if inputs.verdict and inputs.verdict.coefficients is None:
+        return " ".join((next_step(inputs.verdict), *_helping(inputs)))
     if inputs.gate and inputs.gate.outcome == "does not carry over":
         return "Look at the gate before you scale by these: the search's order does not carry over."
     text = next_step(inputs.verdict) if inputs.verdict else ""
@@ -201,6 +208,13 @@ def _advice(inputs: ReportInputs) -> str:
         text = text.replace("If you scale, scale by", "Scale by", 1)
     enough = inputs.answer is not None and inputs.answer.phi == 0
     return text.replace("Scale by", "If you scale, scale by", 1) if enough else text
+
+
+def _helping(inputs: ReportInputs) -> list[str]:
+    """Return the commands that help a study whose jobs have failed."""
+    groups, retry = tables.failures(inputs), command("retry", (inputs.spec.name,))
+    typed = resuming(inputs.resume)
+    return after_failures(groups, inputs.spec, typed, retry, inputs.rates.check)
 
 
 def _became(inputs: ReportInputs) -> str:

@@ -16,7 +16,7 @@ def rates_table(inputs: ReportInputs) -> Table:
 
 def _rate(rate: RateScore, multiple: float) -> tuple[Cell, ...]:
     single = "  ".join(f"{100 * score:.2f}" for score in rate.scores)
-    chosen = rate.multiple == multiple
+    chosen = rate.multiple == multiple and bool(rate.scores)
     return (
         number(rate.rate, "{:g}", "strong" if chosen else ""),
         number(rate.multiple, "{:g}x"),
@@ -25,6 +25,17 @@ def _rate(rate: RateScore, multiple: float) -> tuple[Cell, ...]:
         number(rate.failed, tone="bad" if rate.failed else ""),
         text("yes", "strong") if chosen else text("no", "quiet"),
     )
+
+
+def rates_noise(inputs: ReportInputs) -> str:
+    """Say how uncertain the accuracies of the recipe check are; "" where there are none."""
+    check = inputs.rates.check
+    if check is None or check.noise is None or not any(rate.scores for rate in check.rates):
+        return ""
+    source = "noise between seeds"
+    if check.noise_of == "images":
+        source = "noise from the number of validation images"
+    return f", with {points(check.noise)} points of {source}"
 
 
 def sensitivity_table(inputs: ReportInputs) -> Table:

@@ -1,6 +1,8 @@
 """What a run is made of: the runner, the spending limit, the trackers and the observers."""
 
+import os
 import signal
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from compound.cluster.resources import Node
 from compound.cluster.runner import Runner
+from compound.jobs.runtime.temporary_folder import sweep
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.orchestrator.records.documents import SPENDING
@@ -50,6 +53,8 @@ def started(
     note: Note,
 ) -> Iterator[Backend]:
     """Start a runner. ClusterError: its hosts can never fit one of the requests."""
+    # What a killed run has left: also where this one needs no folder for temporary files itself.
+    sweep()
     # Either runner is imported only where it runs: the local one trains on machines without Ray.
     if name == "local":
         from compound.cluster.local_runner import LocalRunner, this_machine
@@ -93,7 +98,8 @@ def assembled(
         trackers = Trackers(spec.name, store, _clients(spec.trackers), note)
         stack.callback(trackers.close)
         log = store.study(spec.name).append_event
-        yield limited, Observers(Progress(note), gauges, log, trackers)
+        driver = f"{socket.gethostname()}/{os.getpid()}"
+        yield limited, Observers(Progress(note), gauges, log, driver, trackers)
 
 
 def _clients(names: Sequence[Tracker]) -> dict[Tracker, Opens]:

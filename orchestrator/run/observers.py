@@ -19,6 +19,8 @@ class Observers:
     progress: Progress
     gauges: "StudyGauges | None"
     log: Callable[[Event], None]
+    driver: str
+    """This process, as the lines of events name it: HOST/PID."""
     trackers: Trackers
 
     def phase(self, phase: Phase) -> None:
@@ -33,7 +35,7 @@ class Observers:
         """Something happened to a job; epochs are rows of the store, not events of the log."""
         self.progress.event(event)
         if event.kind != "epoch":
-            self.log(event)
+            self.log(event.model_copy(update={"driver": self.driver}))
         if self.gauges is not None:
             self.gauges(event)
         self.trackers.event(event)

@@ -61,6 +61,7 @@ class PhaseRunner:
         A job out of memory is given again with micro-batches half as large, down to one image;
         one that raised an error as it is, at most `limits.error` times. See `retries.decide`.
         """
+        self.shared.sweep()
         requests = {job.request.job.id: job.request for job in jobs}
         results = self.store.results(requests)
         self.index.add(self._ended(results))
@@ -165,7 +166,8 @@ class PhaseRunner:
             self.index.add(self._ended({result.job: result}))
             message = f"by {self.shared.trainer(result.job)}"
             ended = Event(kind="ended", job=result.job, label=request.label, result=result)
-            self.observer.event(ended.model_copy(update={"message": message}))
+            update = {"message": message, "attempt": result.attempt}
+            self.observer.event(ended.model_copy(update=update))
         return None
 
     def _forwarder(

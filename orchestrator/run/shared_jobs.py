@@ -49,6 +49,14 @@ class SharedJobs:
         self.ended: set[str] = set()
         """Jobs that other drivers have ended, and that were reported."""
 
+    def sweep(self) -> None:
+        """Delete what killed drivers of other studies have left, and say so."""
+        with suppress(StoreError):  # what stays ends with its study's lease
+            for left in [*self._reservations.left_behind()]:
+                if self._reservations.remove(left):
+                    jobs = counted(len(left.jobs), "job")
+                    self._note(f"{left.driver} has died: its reservation of {jobs} is removed")
+
     def begin_round(self) -> None:
         """Look at all jobs anew."""
         self.started, self._set_aside = set(), set()

@@ -46,8 +46,8 @@ def _whom(compared: WaysCompared) -> str:
 def _main(compared: WaysCompared) -> str:
     leads = _of_rivals(compared)
     if not leads:
-        others = "single axis" if compared.leads else "way of scaling"
-        return f"No {others} can be compared with the choice."
+        kind = "single axis" if compared.leads else "way of scaling"
+        return f"No {kind} can be compared with the choice."
     if all(lead.low is None for lead in leads):
         return _without_noise(compared, leads)
     closest, whom = _closest(leads), _whom(compared)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin, get_
 
 from pydantic import BaseModel, Discriminator, Tag
 
+from compound.orchestrator.spec.value_unions import forms
 from compound.orchestrator.spec.yaml_source import Key
 from compound.schemas.study import Spec
 
@@ -43,10 +44,15 @@ def along(loc: Sequence[Key]) -> tuple[SchemaPath, Any]:
             member = union.get(str(step), Variant(annotation, ""))
             annotation = member.annotation
             choices.append(member.choice)
-        else:
+        elif not _names_form(annotation, step):
             annotation = _below(annotation, step)
             keys.append(step)
     return SchemaPath(tuple(keys), tuple(choices)), annotation
+
+
+def _names_form(annotation: Any, step: Key) -> bool:
+    """Whether a step is pydantic's name for a form of a value, and not a key or an index."""
+    return bool(forms(annotation)) and isinstance(step, str)
 
 
 def keys_of(loc: Sequence[Key]) -> tuple[Key, ...]:

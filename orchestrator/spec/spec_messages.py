@@ -1,13 +1,15 @@
 """What pydantic found in a spec, in words: the value, what is allowed, and the way out."""
 
 from datetime import date
+from math import isfinite
 from typing import Any, get_args
 
 from pydantic_core import ErrorDetails
 
 from compound.jobs.wording.printable import in_line
 from compound.orchestrator.spec.key_homes import other_home
-from compound.orchestrator.spec.schema_paths import along, models_in
+from compound.orchestrator.spec.schema_paths import along, keys_of, models_in
+from compound.orchestrator.spec.value_unions import forms, in_words, literals
 from compound.orchestrator.spec.yaml_source import Key
 from compound.orchestrator.wording.numbers import closest
 from compound.schemas.base import MisfitError
@@ -35,6 +37,8 @@ def message_of(details: ErrorDetails) -> str:
     """Return what is wrong with a value or a key."""
     last, kind, context = in_line(label(details["loc"])), details["type"], details.get("ctx", {})
     value = details["input"]
+    if union := _forms(details):
+        return _of_no_form(details, union)
     if kind == "extra_forbidden":
         near = "" if other_home(details["loc"]) else closest(last, _siblings(details))
         return f"unknown key '{last}'{near}"
@@ -53,6 +57,26 @@ def message_of(details: ErrorDetails) -> str:
         return f"{last}: {_as_yaml(value)}, not {_FORMS[kind]}"
     message = details["msg"].removeprefix("Value error, ")
     return f"{last}: {message[0].lower()}{message[1:]}"
+
+
+def _forms(details: ErrorDetails) -> Any:
+    """Return the annotation of a value that may have several forms; None for any other."""
+    _, annotation = along(details["loc"])
+    return annotation if forms(annotation) else None
+
+
+def _of_no_form(details: ErrorDetails, union: Any) -> str:
+    """Say which value has none of the forms that are allowed."""
+    (*_, last), value = keys_of(details["loc"]), details["input"]
+    if isinstance(value, str):
+        return f"no such {last}: '{_readable(value)}'{closest(value, literals(union))}"
+    if isinstance(value, bool):
+        return f"{last}: {str(value).lower()} is not allowed"
+    if isinstance(value, int):
+        return f"{last}: {_readable(value)} is not allowed"
+    if isinstance(value, float):
+        return f"{last}: {value:g} is {'not allowed' if isfinite(value) else 'no finite number'}"
+    return f"{last}: that is neither {in_words(union).replace(', or ', ' nor ')}"
 
 
 def _readable(text: object) -> str:
@@ -121,6 +145,8 @@ def allowed(details: ErrorDetails) -> str:
     """Return what may stand where a finding is."""
     if details["type"] in ("extra_forbidden", "missing"):
         return ", ".join(_siblings(details))
+    if union := _forms(details):
+        return in_words(union)
     context, form = details.get("ctx", {}), _FORMS.get(details["type"], "")
     tags = str(context.get("expected_tags", "")).replace(_ONLY_READ, "")
     return str(tags or context.get("expected") or form)

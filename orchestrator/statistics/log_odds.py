@@ -24,6 +24,17 @@ def accuracy(odds: ArrayLike) -> Floats:
     return value
 
 
+def unclipped(accuracies: ArrayLike, images: int) -> Floats:
+    """Return accuracies that were means of clipped log odds: within half an image of an end, that.
+
+    So where every score is 0, or 1, their mean is that too, and not half an image away.
+    """
+    values, half = np.asarray(accuracies, dtype=np.float64), 0.5 / images
+    near = half * (1 + 1e-9)
+    ends: Floats = np.where(values <= near, 0.0, np.where(values >= 1 - near, 1.0, values))
+    return ends
+
+
 def rounding_variance(odds: Floats, images: int) -> Floats:
     """Return the variance of rounding to whole images, on log odds at these means."""
     slope = accuracy(odds) * (1 - accuracy(odds))

@@ -43,8 +43,8 @@ def moderated(variances: Floats, df: Floats, means: Floats, *, few: bool = False
     spare = len(logs) - coefficients
     excess = float(np.square(logs - fitted).sum()) / spare - float(scatter.mean()) if spare else 0.0
     prior = 2 * inverse_trigamma(excess) if excess > 0 else np.inf
-    others = float(df.sum()) - (float(df.max()) if few else coefficients)
-    prior = min(prior, MOST_PRIOR, max(others, 0.0))
+    lendable = float(df.sum()) - (float(df.max()) if few else coefficients)
+    prior = min(prior, MOST_PRIOR, max(lendable, 0.0))
     lent = (prior * np.exp(fitted) + df * variances) / (prior + df)
     return Moderated(np.maximum(lent, variances) if few else lent, df + prior)
 

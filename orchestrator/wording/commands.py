@@ -26,6 +26,41 @@ def command(
     return " ".join(_quoted(masked(word)) for word in words)
 
 
+def with_settings(typed: str, settings: Sequence[str]) -> str:
+    """Return a typed `compound run` with settings, in place of earlier ones of the same keys.
+
+    Another command, or one of a plan, takes no settings: then the spec is left to be named.
+    """
+    words = shlex.split(typed) if "--plan" not in typed else []
+    if words[:2] != ["compound", "run"]:
+        return command("run", ("SPEC",), settings)
+    keys = {setting.partition("=")[0] for setting in settings}
+    for position in range(len(words) - 2, 1, -1):
+        if words[position] == "--set" and words[position + 1].partition("=")[0].strip() in keys:
+            del words[position : position + 2]
+    added = [word for setting in settings for word in ("--set", setting)]
+    return " ".join(map(_quoted, [*words, *added]))
+
+
+def resuming(resume: str, study: str = "") -> str:
+    """Return what goes on with a study: the command that was typed, or one of its spec.
+
+    `study`: what a command was given, a name or the path of a spec. Older stores keep no command.
+    """
+    if resume:
+        return resume
+    if study.endswith((".yaml", ".yml")):
+        return command("run", (study,))
+    return command("run", ("SPEC",))
+
+
+def commented(typed: str, comment: str = "") -> str:
+    """Return a command with what it does, and with what SPEC is where that is not known here."""
+    named = "SPEC: the spec that started the study" if " SPEC" in typed else ""
+    text = "; ".join(filter(None, (comment, named)))
+    return f"{typed}    # {text}" if text else typed
+
+
 def last_settings(sets: Iterable[str]) -> Iterator[str]:
     """Yield settings, each as `key=value`; of those with the same key only the last."""
     newest: dict[str, str] = {}

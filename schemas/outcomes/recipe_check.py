@@ -1,5 +1,7 @@
 """How the baseline trains at several learning rates, and whether the order holds at others."""
 
+from typing import Literal
+
 from compound.schemas.base import Model
 from compound.schemas.metrics import Accuracy
 from compound.schemas.plan import PlannedJob
@@ -30,8 +32,11 @@ class RecipeCheck(Model):
     """The jobs that were compared; the decision stands for as long as the plan has these."""
     rates: tuple[RateScore, ...]
     """The lowest rate first."""
-    noise: float
-    """Standard deviation between two seeds at the best rate, as a fraction of 1."""
+    noise: float | None
+    """Standard deviation of a score at the best rate, as a fraction of 1; None without scores."""
+    noise_of: Literal["seeds", "images"] = "seeds"
+    """What makes it: `images` where seeds show less than so many validation images leave open, or
+    where there is one."""
     multiple: float
     """What all jobs of the study train at, of the usual rate; 1 without `auto`."""
     sentence: str
@@ -39,7 +44,7 @@ class RecipeCheck(Model):
     """Says at which rate the baseline would train better than at the spec's; "" where none is."""
 
 
-UNCHECKED = RecipeCheck(jobs=(), rates=(), noise=0.0, multiple=1.0, sentence="")
+UNCHECKED = RecipeCheck(jobs=(), rates=(), noise=None, multiple=1.0, sentence="")
 """Of a study without a recipe check."""
 
 

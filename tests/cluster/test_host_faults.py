@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.timeline.intervals import clock_difference, intervals
 from compound.schemas.data import SyntheticData
-from compound.schemas.job import JobRequest, Resources
+from compound.schemas.job import Event, JobRequest, Resources
 from tests.support.driver_processes import Driver
 from tests.support.failing_networks import hungry_request
 from tests.support.hosts import RAY, Cluster, Hosts
@@ -78,8 +79,12 @@ def test_a_host_is_cut_off_and_brought_back(three_hosts: Cluster, ask: Ask, star
     three_hosts.cut_off(hosts.last)
     cut, before = time.monotonic(), driver.last_epoch
     lost = driver.says("(worker lost: retry 1 of 3)")
+    waiting = driver.standing(request)
+    assert (waiting.status, waiting.message) == ("waiting", lost["message"])
     smaller = driver.says("again, with 1 workers")
     first = driver.epoch(1)
+    assert driver.standing(request).status == "running"
+    assert_told_where(driver.events, hosts)
     report(
         cut_to_told=lost["at"] - cut,
         cut_to_again=smaller["at"] - cut,
@@ -91,6 +96,43 @@ def test_a_host_is_cut_off_and_brought_back(three_hosts: Cluster, ask: Ask, star
     larger = driver.says("again, with 2 workers")
     report(back_to_larger=larger["at"] - back)
     driver.epoch(1)
+    assert_stops_whole(driver, request)
+
+
+def assert_told_where(events: list[Event], hosts: Hosts) -> None:
+    """Of two workers one was on the last host; the job's time is divided without a gap."""
+    *_, two, one = [event for event in events if event.kind == "started"]
+    _, *workers = hosts.addresses.values()
+    assert sorted(two.hosts) == sorted(workers)
+    assert one.hosts == (one.host,) == (workers[0],)
+    assert one.attempt == two.attempt + 1
+    assert two.worker.startswith(f"{two.host}/") and two.worker != one.worker
+    assert clock_difference(events) < 1
+    assert [(i.doing, i.workers) for i in intervals(events)][-3:] == [
+        ("waiting", 0),
+        ("training", 2),
+        ("waiting", 0),
+    ]
+
+
+@MINUTES
+def test_a_job_that_is_larger_than_what_is_left_waits_for_its_host(
+    three_hosts: Cluster, ask: Ask, start: Start
+) -> None:
+    hosts = three_hosts.hosts
+    request = ask(4, epochs=2000, workers=2)
+    driver = start(request)
+    driver.epoch(3)
+    three_hosts.cut_off(hosts.last)
+    lost = driver.says("(worker lost: retry 1 of 3)")
+    full = driver.says("for 2 x 1 CPU: the hosts have room for 1")
+    waiting = driver.standing(request)
+    assert (waiting.status, waiting.message) == ("waiting", full["message"])
+    assert waiting.since == Event.model_validate_json(lost["event"]).wall_time
+    three_hosts.bring_back(hosts.last)
+    driver.says("again")
+    driver.epoch(1)
+    assert driver.standing(request).status == "running"
     assert_stops_whole(driver, request)
 
 

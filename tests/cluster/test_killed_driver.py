@@ -12,6 +12,7 @@ import pytest
 
 from compound.cluster.local_runner import LocalRunner
 from compound.jobs.runtime.child_processes import child_environment
+from tests.support.leftovers import descendants, runs
 from tests.support.requests import MakeRequest
 
 DRIVER = """
@@ -26,22 +27,27 @@ LocalRunner().run([request], sys.argv[2], lambda event: print(event.kind, flush=
 GUARD_S = 60
 
 
-def descendants(pid: int) -> set[int]:
-    """Return the processes that a process has started, and theirs."""
-    try:
-        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    except OSError:
-        return set()
-    children = {int(child) for child in text.split()}
-    return children.union(*map(descendants, children)) if children else set()
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs: a zombie does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
+@pytest.mark.slow
+def test_a_launcher_ends_with_a_driver_that_is_killed_before_the_ranks_are_there(
+    make_request: MakeRequest, store: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "request.json"
+    file.write_text(make_request(0, workers=2, epochs=500).model_dump_json())
+    driver = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, str(file), store],
+        env=child_environment(TMPDIR=str(tmp_path)),
+    )
+    deadline = time.monotonic() + GUARD_S
+    while not (launcher := descendants(driver.pid)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(driver.pid, signal.SIGKILL)
+    driver.wait()
+    assert launcher, "it was started"
+    ranks: set[int] = set()
+    while any(map(runs, launcher)) and time.monotonic() < deadline:
+        ranks |= set().union(*map(descendants, launcher))
+        time.sleep(0.01)
+    assert not any(map(runs, launcher)) and not ranks
 
 
 @pytest.mark.slow
@@ -65,9 +71,9 @@ def test_the_ranks_of_a_killed_driver_end(
     os.kill(driver.pid, signal.SIGKILL)
     driver.wait()
     deadline = time.monotonic() + GUARD_S
-    while any(map(alive, processes)) and time.monotonic() < deadline:
+    while any(map(runs, processes)) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not any(map(alive, processes))
+    assert not any(map(runs, processes))
 
     assert [path.name.split("-")[1] for path in temporary.glob("compound-*")] == ["job"]
     assert not list(temporary.glob("torchelastic_*"))
@@ -77,4 +83,5 @@ def test_the_ranks_of_a_killed_driver_end(
         [make_request(1, workers=2, epochs=500)], store, lambda event: runner.request_stop()
     )
     assert result.status == "stopped"
-    assert not list(temporary.iterdir())
+    # torch's cache of compiled code: each user has one, and each process uses it again.
+    assert {path.name.partition("_")[0] for path in temporary.iterdir()} <= {"torchinductor"}

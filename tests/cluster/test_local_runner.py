@@ -1,11 +1,16 @@
 """Jobs without Ray: in this process, and under torch's launcher."""
 
+import os
+import socket
+
 import pytest
 
 from compound.cluster.local_runner import LocalRunner
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.job import Event
 from tests.support.requests import MakeRequest
+
+HOST = socket.gethostname()
 
 
 def test_jobs_run_in_order_and_tell_every_epoch(make_request: MakeRequest, store: str) -> None:
@@ -16,6 +21,13 @@ def test_jobs_run_in_order_and_tell_every_epoch(make_request: MakeRequest, store
     assert [event.kind for event in events] == (["started"] + ["epoch"] * 3 + ["ended"]) * 2
     rows = [event.row for event in events if event.row and event.job == requests[0].job.id]
     assert rows == ArtifactStore.open(store).rows(requests[0].job.id)
+    assert {(event.attempt, event.host, event.worker, event.hosts) for event in events} == {
+        (1, HOST, f"{HOST}/{os.getpid()}", (HOST,))
+    }
+    times = [event.wall_time or 0.0 for event in events]
+    assert times == sorted(times)
+    epochs = [(event.wall_time, event.row.wall_time) for event in events if event.row]
+    assert all(of_event == of_row for of_event, of_row in epochs)
 
 
 def test_a_failing_job_is_a_value_and_the_others_go_on(
@@ -43,6 +55,10 @@ def test_a_stop_ends_after_the_running_epoch_and_resumes(
     assert [result.status for result in again] == ["done", "done"]
     first = [event.row.epoch for event in events if event.row and event.job == requests[0].job.id]
     assert first == [2, 3]
+    assert {event.job: event.attempt for event in events if event.kind == "started"} == {
+        requests[0].job.id: 2,
+        requests[1].job.id: 1,
+    }
 
 
 @pytest.mark.slow
@@ -53,6 +69,8 @@ def test_several_workers_run_under_the_launcher(make_request: MakeRequest, store
     (result,) = runner.run([request], store, events.append)
     assert (result.status, result.world_size) == ("done", 2)
     assert [event.row.epoch for event in events if event.row] == [1, 2, 3]
+    assert {(event.attempt, event.hosts) for event in events} == {(1, (HOST, HOST))}
+    assert len({event.worker for event in events}) == 1
     (again,) = runner.run([request], store, events.append)
     assert again == result
 

@@ -13,6 +13,11 @@ import pytest
 from compound.cluster.ray_jobs import Jobs
 from compound.cluster.ray_session import Session
 from compound.schemas.errors import ClusterError, SpecError
+from tests.support.brief_runs import FATES, written
+from tests.support.driver_processes import Driver
+from tests.support.leftovers import processes_named
+from tests.support.ray_state import held, own_cluster
+from tests.support.requests import MakeRequest
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -107,6 +112,33 @@ def test_a_killed_driver_takes_its_ray_along() -> None:
     wait_for(lambda: len(processes_of(folder)) <= 2, 20)
     left = [Path(f"/proc/{pid}/cmdline").read_text() for pid in processes_of(folder)]
     assert all("Agent" in command for command in left)
+
+
+def test_a_killed_driver_leaves_nothing_on_a_cluster(
+    ray_session: Session, make_request: MakeRequest, tmp_path: Path
+) -> None:
+    """Actors, detached ones too, placement groups and demands: as before within half a minute."""
+    cluster = own_cluster()
+    before = held(cluster)
+    driver = Driver(tmp_path / "driver", [make_request(77, workers=2, epochs=500)], cluster)
+    driver.epoch(1)
+    detached = {each for each in held(cluster) - before if "(detached)" in each}
+    assert {each.split()[1] for each in detached} == {"PlacementGroupCleaner"}
+    driver.kill()
+    wait_for(lambda: held(cluster) <= before, 60)
+
+
+def test_a_submitted_driver_that_is_killed_leaves_nothing(server: Jobs, tmp_path: Path) -> None:
+    cluster = own_cluster()
+    before, store = held(cluster), tmp_path / "runs"
+    (fate,) = (fate for fate in FATES if fate.name == "kill -9")
+    spec = written(tmp_path, str(store), fate, workers=1)
+    job = server.submit(spec, "brief", working_dir=tmp_path, options=["--allow-import"])
+    wait_for(lambda: any(store.glob("jobs/*/*/live.arrows")), 200)
+    (driver,) = (pid for pid in processes_named("compound", "run", spec.name))
+    os.kill(driver, signal.SIGKILL)
+    wait_for(lambda: server.status(job) == "FAILED", 60)
+    wait_for(lambda: held(cluster) <= before, 60)
 
 
 def processes_of(session_folder: str) -> list[int]:

@@ -14,18 +14,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-QUICKSTART = str(ROOT / "examples" / "quickstart.yaml")
+DIGITS = str(ROOT / "examples" / "digits.yaml")
 
 
 @pytest.mark.parametrize(
     ("words", "code", "text"),
     [
         (["--help"], 0, "Find out how to spend more compute"),
-        (["validate", QUICKSTART], 0, ""),
+        (["validate", DIGITS], 0, ""),
         (["models"], 0, "efficientnet-b0"),
         (["validate", "no-such.yaml"], 2, "no-such.yaml"),
-        (["plan", QUICKSTART, "--set", "search.seeds=none"], 2, "search.seeds"),
-        (["run", QUICKSTART, "--runner", "local", "--set", "store=/dev/null/x"], 2, "/dev/null"),
+        (["plan", DIGITS, "--set", "search.seeds=none"], 2, "search.seeds"),
+        (["run", DIGITS, "--runner", "local", "--set", "store=/dev/null/x"], 2, "/dev/null"),
         (["status", "nothing", "--store", "no-store"], 2, "no-store"),
         (["retry", "nothing", "--store", "no-store"], 2, "no-store"),
         (["fsck", "nothing", "--store", "no-store"], 2, "no-store"),
@@ -100,13 +100,13 @@ def refused(ran: subprocess.CompletedProcess[str], *texts: str) -> None:
 
 
 def test_a_deleted_working_folder_is_told(tmp_path: Path) -> None:
-    line = f"mkdir gone && cd gone && rmdir ../gone && COMPOUND run {QUICKSTART} --runner local"
+    line = f"mkdir gone && cd gone && rmdir ../gone && COMPOUND run {DIGITS} --runner local"
     refused(ended(line, tmp_path), "the folder that this command runs in has been deleted")
 
 
 def test_a_locale_without_the_letters_of_a_name_is_told(tmp_path: Path) -> None:
     spec = tmp_path / "spec.yaml"
-    spec.write_text(Path(QUICKSTART).read_text() + f"store: {tmp_path}/läufe\n", encoding="utf-8")
+    spec.write_text(Path(DIGITS).read_text() + f"store: {tmp_path}/läufe\n", encoding="utf-8")
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     ran = ended("COMPOUND run spec.yaml --runner local", tmp_path, **plain)
     refused(ran, "the locale has no letters", "export PYTHONUTF8=1")

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from compound.schemas.job import JobRequest
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.timeline.job_standing import Standing, standings
+from compound.schemas.job import Event, JobRequest
 
 Told = dict[str, Any]
 
@@ -28,7 +30,8 @@ def tell(**told):
 
 def on_event(event):
     epoch = event.row.epoch if event.row else 0
-    tell(kind=event.kind, job=event.job, message=event.message, epoch=epoch)
+    whole = event.model_dump_json(exclude={"row", "result"})
+    tell(kind=event.kind, job=event.job, message=event.message, epoch=epoch, event=whole)
 
 with connect(address or None) as session:
     runner = RayRunner(session, imports=tuple(imports))
@@ -109,6 +112,17 @@ class Driver:
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
+
+    @property
+    def events(self) -> list[Event]:
+        """What its runner has told, as a study's driver would log it."""
+        texts = [told["event"] for told in self.told if "event" in told]
+        return [Event.model_validate_json(t).model_copy(update={"driver": "d/1"}) for t in texts]
+
+    def standing(self, request: JobRequest) -> Standing:
+        """Return where a job stands now, by what it wrote and what its driver told."""
+        states = {request.job.id: ArtifactStore.open(self.store).state(request.job.id)}
+        return standings(states, self.events, "d/1")[request.job.id]
 
     @property
     def last_epoch(self) -> int:

@@ -1,19 +1,18 @@
-"""A finished store of two studies, what people do to stores by hand, and the numbers it gives."""
+"""A finished store of two studies, the numbers that it gives, and what commands do to it."""
 
 import gzip
 import json
-import random
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 from compound.cluster.runner import OnEvent, Take, in_order
 from compound.jobs.data.source import inspect
 from compound.jobs.device_model import guess
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.jobs.store.format.file_kinds import kind_of
 from compound.orchestrator.kinds.all_kinds import KINDS
 from compound.orchestrator.prepare import prepare
 from compound.orchestrator.run.progress import Phase
@@ -25,24 +24,32 @@ from tests.support.command import compound
 from tests.support.small_study import SPEC
 from tests.support.store_samples import predictions, saved
 
-STUDIES = ("one", "two")
-Contents = dict[str, bytes]
+HANG_S = 30
+"""Seconds after which a command hangs; on a machine of its own none takes one."""
+HUGE = 2**30
+STUDIES = ("first", "second")
+FileContents = dict[str, bytes]
 """The files of a store by key."""
+OlderVersions = dict[str, list[bytes]]
+"""Every content that a file of a store has had, by key."""
 
 
-def files_in(root: Path) -> Contents:
-    """Return the content of every file below a folder."""
+def files_in(root: Path) -> FileContents:
+    """Return the content of every file below a folder; of a huge one that is strange, nothing."""
     paths = (path for path in root.rglob("*") if path.is_file() and not path.is_symlink())
-    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(paths)}
+    return {
+        str(path.relative_to(root)): b"" if path.stat().st_size > HUGE else path.read_bytes()
+        for path in sorted(paths)
+    }
 
 
 @dataclass
-class _Recorder:
+class _VersionRecorder:
     """Keeps a study's events, and every version that its files had."""
 
     store: ArtifactStore
     study: str
-    older: dict[str, list[bytes]]
+    older: OlderVersions
 
     def phase(self, phase: Phase) -> None:
         self._remember()
@@ -63,10 +70,10 @@ class _Recorder:
 
 
 @dataclass
-class _Writer:
+class _UntrainedRunner:
     """A runner that trains nothing: it writes rows, a checkpoint, predictions and results."""
 
-    recorder: _Recorder
+    recorder: _VersionRecorder
     stopping = False
 
     def run(
@@ -108,23 +115,26 @@ class _Writer:
         """Stop nothing: everything has ended."""
 
 
-def build(root: Path) -> dict[str, list[bytes]]:
+def build(root: Path) -> OlderVersions:
     """Make the store; return every version that its files had."""
-    older: dict[str, list[bytes]] = {}
+    older: OlderVersions = {}
     store = ArtifactStore.open(str(root))
     store.save_profile(guess("cpu"))
     for number, name in enumerate(STUDIES):
-        recorder = _Recorder(store, name, older)
+        recorder = _VersionRecorder(store, name, older)
         path = root.parent / f"{name}.yaml"
         path.write_text(SPEC.format(store=root, epochs=2 + number))
         file = load(path, [f"name={name}", "family.phi=[1]"])
-        study = Study(file.spec, file.source.text, store, _Writer(recorder), recorder)
+        study = Study(file.spec, file.source.text, store, _UntrainedRunner(recorder), recorder)
         with store.study(name).lease({}):
             plan = prepare(file.spec, inspect(file.spec.data), store).plan
             assert KINDS[file.spec.kind].run(study, plan) == "done"
     for job in store.jobs()[:2]:
         store.keep_trace(job, gzip.compress(job.encode() * 20))
     _fail(store)
+    _kill(store)
+    store.reservations(STUDIES[1]).put([])  # as a driver leaves it that was killed
+    store.study(STUDIES[0]).put_text("report.html", "<p>made from the rest</p>")
     return older
 
 
@@ -141,157 +151,87 @@ def _fail(store: ArtifactStore) -> None:
         writer.log(EpochRow.model_validate(row))
         result = JobResult(job=failed.id, status="failed", attempt=1, epochs=1, cause=cause)
         writer.finish(result)
-    folder = store.study("one")
+    folder = store.study(STUDIES[0])
     with folder.lease({}):
         folder.append_event(Event(kind="ended", job=failed.id, result=result))
 
 
+def _kill(store: ArtifactStore) -> None:
+    """Let a job of no study have a writer that was killed."""
+    job = store.job(store.jobs()[0])
+    assert job is not None
+    killed = job.model_copy(update={"seed": 98})
+    with store.writer(killed) as writer:
+        writer.resume()
+        for epoch in (1, 2, 3):
+            place = {"job": killed.id, "attempt": writer.attempt, "epoch": epoch, "step": epoch}
+            row = {**place, "metrics": {ACCURACY: 0.1}, "wall_time": 1e9}
+            writer.log(EpochRow.model_validate(row))
+            if epoch < 3:
+                writer.save(epoch, epoch, *saved(epoch))
+
+
+class HangError(BaseException):
+    """A command did not end; no handler of errors in the program catches this."""
+
+
+def _hang(signum: int, frame: object) -> None:
+    raise HangError
+
+
+def answer(*words: str) -> CompletedProcess[str]:
+    """Run a command that must end in time, without a traceback, and with an exit code of ours."""
+    # SIGPROF is not used: a read of a pipe that nobody writes takes no time of the processor.
+    before = signal.signal(signal.SIGALRM, _hang)
+    signal.alarm(HANG_S)
+    try:
+        done = compound(*words)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+    said = done.stdout + done.stderr
+    assert "Traceback" not in said and "internal error" not in said, f"{words}: {said}"
+    assert done.returncode in (0, 1, 2), f"{words}: {done}"
+    return done
+
+
 def numbers(root: Path) -> dict[str, Any]:
-    """Return what status, metrics and the verdict say of each study, and their exit codes."""
-    said = {}
+    """Return what status, metrics and the verdict say of each study; None: they fail."""
+    by_command: dict[str, Any] = {}
     for study in STUDIES:
         for words in (("status", study, "--json"), ("metrics", study, "--json")):
-            done = compound(*words, "--store", str(root))
+            done = answer(*words, "--store", str(root))
             text = done.stdout.replace(str(root), "STORE")
-            said[" ".join(words)] = json.loads(text) if done.returncode == 0 else None
+            by_command[" ".join(words)] = json.loads(text) if done.returncode == 0 else None
         path = root / "studies" / study / "verdict.json"
-        text = path.read_bytes() if path.is_file() else b""
-        said[f"verdict of {study}"] = text.partition(b'"content"')[2]
-    return said
+        content = path.read_bytes() if path.is_file() else b""
+        by_command[f"verdict of {study}"] = content.partition(b'"content"')[2]
+    return by_command
 
 
-def verified(root: Path) -> bool:
-    """Whether `compound verify` finds the store whole."""
-    done = compound("verify", "--store", str(root), "--json")
-    assert "Traceback" not in done.stderr and "internal error" not in done.stderr, done.stderr
-    assert done.returncode in (0, 1, 2), done.stderr
-    return done.returncode == 0
-
-
-Mutation = Callable[[random.Random, Path, dict[str, list[bytes]]], str]
-"""Changes the store; returns what it did."""
-
-
-def _files(root: Path, kind: str = "") -> list[Path]:
-    found = sorted(path for path in root.rglob("*") if path.is_file())
-    return [path for path in found if not kind or kind_of(str(path.relative_to(root))) == kind]
-
-
-def _one(draw: random.Random, root: Path) -> Path:
-    """Draw a kind of file first, then a file: else most would be of checkpoints."""
-    kinds = sorted({kind_of(str(path.relative_to(root))) or "" for path in _files(root)} - {"text"})
-    return draw.choice(_files(root, draw.choice(kinds)))
-
-
-def flip(draw: random.Random, root: Path, older: dict[str, list[bytes]]) -> str:
-    path = _one(draw, root)
-    data = bytearray(path.read_bytes())
-    bit = draw.randrange(8 * len(data)) if data else 0
-    if data:
-        data[bit // 8] ^= 1 << bit % 8
-    path.write_bytes(data)
-    return f"flip bit {bit} of {path}"
-
-
-def cut(draw: random.Random, root: Path, older: dict[str, list[bytes]]) -> str:
-    path = _one(draw, root)
-    data = path.read_bytes()
-    lines = [at + 1 for at, byte in enumerate(data[:-1]) if byte == 10]
-    size = draw.choice(lines) if lines and draw.random() < 0.5 else draw.randrange(len(data) + 1)
-    path.write_bytes(data[:size])
-    return f"cut {path} from {len(data)} to {size}"
-
-
-def append(draw: random.Random, root: Path, older: dict[str, list[bytes]]) -> str:
-    path = _one(draw, root)
-    data = path.read_bytes()
-    path.write_bytes(data + draw.choice([b"\0", b"\n", data[-40:], draw.randbytes(100)]))
-    return f"append to {path}"
-
-
-def delete_file(draw: random.Random, root: Path, older: dict[str, list[bytes]]) -> str:
-    path = _one(draw, root)
-    path.unlink()
-    return f"delete {path}"
-
-
-def delete_folder(draw: random.Random, root: Path, older: dict[str, list[bytes]]) -> str:
-    folders = sorted(path for path in root.glob("[jd]*/**/*") if path.is_dir())
-    path = draw.choice(folders)
-    shutil.rmtree(path)
-    return f"delete {path}"
-
-
-def swap(draw: random.Random, root: Path, older: dict[str, list[bytes]]) -> str:
-    first = _one(draw, root)
-    second = draw.choice(_files(root, kind_of(str(first.relative_to(root))) or ""))
-    content = first.read_bytes()
-    first.write_bytes(second.read_bytes())
-    second.write_bytes(content)
-    return f"swap {first} and {second}"
-
-
-def overwrite(draw: random.Random, root: Path, older: dict[str, list[bytes]]) -> str:
-    first = _one(draw, root)
-    second = draw.choice(_files(root, kind_of(str(first.relative_to(root))) or ""))
-    second.write_bytes(first.read_bytes())
-    return f"copy {first} over {second}"
-
-
-def renumber(draw: random.Random, root: Path, older: dict[str, list[bytes]]) -> str:
-    """Copy a manifest to another number, of its own attempt or of another job's."""
-    source = draw.choice(_files(root, "manifest"))
-    name = f"manifest-{draw.randrange(1, 20):06d}.json"
-    target = draw.choice(_files(root, "manifest")).parent / name
-    target.write_bytes(source.read_bytes())
-    return f"copy {source} to {target}"
-
-
-def move_between(draw: random.Random, root: Path, older: dict[str, list[bytes]]) -> str:
-    """Copy a study's file, or a job's, into another folder under its own name."""
-    path = draw.choice(_files(root / "studies") + _files(root, "predictions") + _files(root, "job"))
-    folders = sorted(folder for folder in path.parent.parent.iterdir() if folder.is_dir())
-    target = draw.choice(folders) / path.name
-    target.write_bytes(path.read_bytes())
-    return f"copy {path} to {target}"
-
-
-def put_back(draw: random.Random, root: Path, older: dict[str, list[bytes]]) -> str:
-    keys = sorted(key for key, versions in older.items() if kind_of(key) not in (None, "text"))
-    key = draw.choice(keys)
-    path = root / key
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(draw.choice(older[key]))
-    return f"put an older copy of {path} back"
-
-
-def copy_attempt(draw: random.Random, root: Path, older: dict[str, list[bytes]]) -> str:
-    source = draw.choice(sorted(root.glob("jobs/*/attempt-*")))
-    job = draw.choice(sorted(path for path in root.glob("jobs/*") if path.is_dir()))
-    other = f"attempt-{draw.randrange(1, 9):04d}-{draw.randbytes(4).hex()}"
-    name = source.name if draw.random() < 0.5 and job != source.parent else other
-    shutil.copytree(source, job / name, dirs_exist_ok=True)
-    return f"copy {source} to {job / name}"
-
-
-def copy_job(draw: random.Random, root: Path, older: dict[str, list[bytes]]) -> str:
-    first, second = draw.sample(sorted(path for path in root.glob("jobs/*") if path.is_dir()), 2)
-    if draw.random() < 0.5:
-        shutil.rmtree(second)
-    shutil.copytree(first, second, dirs_exist_ok=True)
-    return f"copy {first} to {second}"
-
-
-MUTATIONS: tuple[Mutation, ...] = (
-    flip, cut, append, delete_file, delete_folder, swap, overwrite, renumber, move_between,
-    put_back, copy_attempt, copy_job,
+READING = (
+    ("list",), ("advise", "STUDY", "--params", "1M"), ("gc", "STUDY"), ("verify", "STUDY"),
+    ("fsck", "STUDY"), ("status", "STUDY"), ("metrics", "STUDY"), ("report", "STUDY"),
+    ("query", "select count(*) from metrics"), ("export", "STUDY", "weights.safetensors"),
+    ("export", "STUDY", "tables"),
 )  # fmt: skip
+"""Commands that read a store, or make something from it."""
 
 
-def removed_by_fsck(root: Path) -> Iterator[str]:
-    """Let `fsck` repair and delete; yield the files that it removed."""
+def read_by(number: int, root: Path, at: Path) -> None:
+    """Let one of the other commands read the store; it must end in order, whatever it says."""
+    words = [word.replace("STUDY", STUDIES[number % 2]) for word in READING[number % len(READING)]]
+    words = [str(at / word) if word.startswith(("weights", "tables")) else word for word in words]
+    answer(*words, "--store", str(root))
+
+
+def is_reported(root: Path) -> bool:
+    """Whether `compound verify` reports anything of the store."""
+    return answer("verify", "--store", str(root), "--json").returncode != 0
+
+
+def removed_by_fsck(root: Path) -> set[str]:
+    """Let `fsck` repair and delete; return the files that it removed."""
     before = files_in(root)
-    words = ("fsck", str(root), "--repair", "--delete", "--older-than", "0", "--json")
-    done = compound(*words)
-    assert "Traceback" not in done.stderr and "internal error" not in done.stderr, done.stderr
-    yield from before.keys() - files_in(root).keys()
+    answer("fsck", str(root), "--repair", "--delete", "--older-than", "0", "--json")
+    return before.keys() - files_in(root).keys()

@@ -9,30 +9,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.records.documents import FAMILY, VERDICT, documents
 from compound.schemas.plan import FamilyPlan
 from compound.schemas.verdict import Verdict
-
-SPEC = """\
-kind: study
-name: small
-store: {store}
-data: {{source: synthetic, images: 128, validation_images: 64, size: 12}}
-baseline:
-  resolution: 10
-  stem: {{channels: 4, stride: 1}}
-  stages:
-    - {{channels: 4, expand: 1, se: 0}}
-    - {{channels: 8, expand: 2, stride: 2, repeats: 2, se: 0}}
-  head: 16
-rounding: {{channels: 4}}
-search:
-  design: {{kind: lattice, degree: 1}}
-  budget: {{tolerance: 0.15}}
-  controls: [depth, width, resolution]
-  seeds: {seeds}
-  recipe_check: false
-family: {{phi: [1, 2]}}
-train: {{epochs: {epochs}, batch: 32}}
-resources: {{search: {{gpus: 0}}, family: {{gpus: 0}}}}
-"""
+from tests.support.small_study import SPEC
 
 
 @dataclass(frozen=True)
@@ -50,7 +27,8 @@ class Came:
 def written_spec(folder: Path, store: str, *, seeds: int = 2, epochs: int = 3) -> Path:
     """Write a study's spec into a folder; it is called `small` where `--set` says nothing else."""
     path = folder / f"small-{seeds}.yaml"
-    path.write_text(SPEC.format(store=store, seeds=seeds, epochs=epochs))
+    text = SPEC.format(store=store, epochs=epochs)
+    path.write_text(text.replace("seeds: 2", f"seeds: {seeds}"))
     return path
 
 

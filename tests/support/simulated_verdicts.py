@@ -22,7 +22,7 @@ DATA = DataInfo(
     train=9_000,
     validation=10_000,
 )
-SPECS = ("examples/quickstart.yaml", "benchmarks/tables/verdict.yaml")
+SPECS = ("examples/digits.yaml", "benchmarks/tables/verdict.yaml")
 """A network that rounding leaves few sizes of, and one of which it leaves many."""
 ROOT = Path(__file__).parents[2]
 

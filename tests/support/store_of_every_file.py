@@ -21,7 +21,7 @@ from tests.support.store_samples import JOB, job, log, predictions, result, row,
 KILLED = job(1)
 PREDICTIONS = predictions(40)
 KINDS = ("marker", "device", "trace", "job", "claim", "stream", "rows", "manifest", "checkpoint",
-         "predictions", "document", "events", "lease", "reservation", "index")  # fmt: skip
+         "predictions", "document", "events", "lease", "reservation", "begun", "index")  # fmt: skip
 """All but texts such as report.html: these are made from the rest, and hold no checksum."""
 
 

@@ -189,10 +189,23 @@ async def _whole(answer: Answer, most: int | None) -> bytes | None:
     async with answer["Body"] as body:
         if most is not None and answer.get("ContentLength", 0) > most:
             return None
-        data: bytes = await body.read()
+        data = await _read(body, None if "ContentLength" in answer else most)
+        if most is not None and len(data) > most:
+            return None
     if len(data) != answer.get("ContentLength", len(data)):
         raise Truncated(f"{len(data)} of {answer['ContentLength']} bytes")
     return data
+
+
+async def _read(body: Any, most: int | None) -> bytes:
+    """Return a body; of an endpoint that does not say how long it is, a byte more than `most`."""
+    if most is None:
+        whole: bytes = await body.read()
+        return whole
+    data = bytearray()
+    while len(data) <= most and (part := await body.read(most + 1 - len(data))):
+        data += part
+    return bytes(data)
 
 
 def _close(pid: int, loop: asyncio.AbstractEventLoop, session: S3FileSystem) -> None:

@@ -80,7 +80,7 @@ class S3Files:
         if not buffer:
             return 0
         part = {"Key": self._full(key), "Range": f"bytes={start}-{start + len(buffer) - 1}"}
-        fetch = partial(self._client.call, "get_object", self.locate(key), **part)
+        fetch = partial(self._client.call, "get_object", self.locate(key), len(buffer), **part)
         try:
             answer = self._present(key, fetch)
         except StoreError as error:
@@ -90,7 +90,10 @@ class S3Files:
             raise
         if answer is None:
             return None
-        data = answer["Body"][: len(buffer)]
+        data = answer["Body"]
+        if data is None:
+            problem = "the endpoint returns more bytes than were asked for"
+            raise StoreError(problem, where=self.locate(key), next_step="use another endpoint")
         buffer[: len(data)] = data
         return len(data)
 

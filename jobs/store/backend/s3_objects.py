@@ -50,14 +50,19 @@ async def download(client: S3Client, key: str, where: str, most: int = DOCUMENT_
     """
     for pause in _PAUSES:
         answer = await client.call_async("get_object", where, most, Key=key)
-        if answer["Body"] is None:
-            problem = f"it has {answer['ContentLength']:,} bytes, more than {most:,}"
-            raise foreign_file(where, problem, f"at most {most:,} bytes")
+        _within(answer, where, most)
         digest = answer.get("Metadata", {}).get(_DIGEST)
         if digest is None or digest == _md5(answer["Body"]):
             return answer
         await asyncio.sleep(pause)
-    return await client.call_async("get_object", where, Key=key)
+    return _within(await client.call_async("get_object", where, most, Key=key), where, most)
+
+
+def _within(answer: Answer, where: str, most: int) -> Answer:
+    if answer["Body"] is None:
+        problem = f"it has {answer.get('ContentLength', most + 1):,} bytes, more than {most:,}"
+        raise foreign_file(where, problem, f"at most {most:,} bytes")
+    return answer
 
 
 async def _in_parts(

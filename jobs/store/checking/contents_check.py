@@ -7,6 +7,7 @@ from compound.jobs.store.backend.files import Entry, Files
 from compound.jobs.store.checking.findings import Finding, lost, stray
 from compound.jobs.store.checking.job_view import read_file
 from compound.jobs.store.folders.contents import Contents, StudyContents
+from compound.jobs.store.format.begun_study import BegunStudy, read_begun
 from compound.jobs.store.format.checksummed_json import (
     DamagedError,
     Label,
@@ -21,6 +22,7 @@ _MISSING = "it is missing"
 _UNLISTED = "this study never wrote it: it is not on its list"
 _AGAIN = "run the study again, which writes it; or --repair takes it off the list"
 _RESTORE = "restore it from a copy; without one, --repair takes it off the list"
+_OLDER_LIST = "restore the newer folder, or run the study again; or --repair takes it as it is"
 _NEW_LIST = "run the study again, which makes it from what is there"
 
 
@@ -35,9 +37,10 @@ def check_contents(files: Files, study: str, contents: StudyContents) -> list[Fi
             listed = contents.read()
         except StoreError:
             return []  # a finding of its own
+        begun = read_begun(files, study)
         folder = contents.key.rpartition("/")[0]
         names = {e.key.removeprefix(f"{folder}/"): e for e in files.entries(folder)}
-        findings = [*_ListCheck(files, study, folder, listed, names).findings()]
+        findings = [*_ListCheck(files, study, folder, listed, names, begun).findings()]
         if not findings or listed is None or contents.read() == listed:
             return findings
 
@@ -49,6 +52,7 @@ class _ListCheck:
     folder: str
     listed: Contents | None
     names: dict[str, Entry]
+    begun: BegunStudy | None
 
     def findings(self) -> Iterator[Finding]:
         labels = dict(self._labels())
@@ -56,6 +60,7 @@ class _ListCheck:
             if any(label.version >= KEYED_SINCE for label in labels.values()):
                 yield self._lost(CONTENTS, _MISSING, _NEW_LIST)
             return
+        yield from self._older_list(self.listed)
         yield from self._gone(self.listed)
         for name, label in labels.items():
             yield from self._older(name, label, self.listed.documents.get(name))
@@ -86,6 +91,14 @@ class _ListCheck:
             elif not self.names[name].strange and self.names[name].size < size:
                 problem = f"it has {self.names[name].size:,} of at least {size:,} bytes"
                 yield self._lost(name, problem, _RESTORE)
+
+    def _older_list(self, listed: Contents) -> Iterator[Finding]:
+        """Yield the list itself, where a driver has left a newer one."""
+        begun = self.begun
+        if begun and (listed.newest, sum(listed.events.values())) < (begun.newest, begun.events):
+            problem = f"the list is an older copy, to number {listed.newest}; a driver has left "
+            problem += f"{begun.newest}, with {begun.events:,} bytes of events"
+            yield self._lost(CONTENTS, problem, _OLDER_LIST)
 
     def _older(self, name: str, label: Label, number: int | None) -> Iterator[Finding]:
         """Yield a document that is an older copy, or that no driver of this study has written."""

@@ -1,10 +1,12 @@
 """Check and repair: what `compound fsck` does, one job or study after another."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 
 from compound.jobs.store.backend.files import Files
+from compound.jobs.store.checking.drivers_check import check_drivers
 from compound.jobs.store.checking.findings import Finding, FindingCounts
 from compound.jobs.store.checking.job_check import check_job
 from compound.jobs.store.checking.job_view import JobView, folders_among
@@ -12,11 +14,13 @@ from compound.jobs.store.checking.study_check import check_study, check_top
 from compound.jobs.store.folders.job_folder import JobFolder
 from compound.jobs.store.folders.known_jobs import KnownJob, known_to
 from compound.jobs.store.folders.study_folder import StudyFolder
+from compound.jobs.store.format.begun_study import begun_key
 from compound.jobs.store.format.checksummed_json import label_of, seal
-from compound.schemas.errors import BusyError
+from compound.schemas.errors import BusyError, StoreError
 from compound.schemas.job import TrainJob
 
 DAY = 86_400.0
+_REPAIRABLE = ("missing", "damaged", "newer", "single")
 
 
 def _unknown(job_id: str) -> TrainJob | None:
@@ -52,7 +56,9 @@ def check_store(
 
     Works on one job or study at a time: memory does not grow with the store.
     """
-    yield from _delete(files, [*check_top(files, counts, options.older_than)], options)
+    top = [*check_top(files, counts, options.older_than)]
+    yield from _delete(files, _begun_repaired(files, top) if options.repair else top, options)
+    yield from check_drivers(files, delete=options.delete)
     by_name = {study.name: study for study in studies}
     chosen = [by_name[name] for name in folders_among(files, "studies", by_name)]
     seen = known_to(chosen)
@@ -100,6 +106,33 @@ def _delete_from(
             yield finding.model_copy(update={"next_step": f"kept: {error.message}"})
 
 
+def _begun_repaired(files: Files, findings: list[Finding]) -> list[Finding]:
+    """Write damaged records of studies again; forget studies whose folders are gone.
+
+    Such a study stays a finding of this check; the next one no longer knows of it.
+    """
+    lost = {begun_key(finding.owner) for finding in findings if finding.kind == "study"}
+    with suppress(StoreError):
+        files.delete(lost)
+    return [
+        _begun_again(files, finding)
+        if finding.kind == "begun" and finding.key not in lost
+        else finding
+        for finding in findings
+    ]
+
+
+def _begun_again(files: Files, finding: Finding) -> Finding:
+    name = finding.key.rpartition("/")[2].removesuffix(".json")
+    if finding.problem != "damaged":
+        return finding
+    try:
+        StudyFolder(files, name).contents.keep_begun()
+    except StoreError:
+        return finding  # a folder or a link lies in its place
+    return finding.model_copy(update={"repaired": True, "next_step": ""})
+
+
 def _study_repaired(files: Files, study: StudyFolder, findings: list[Finding]) -> list[Finding]:
     """Take lost files off the study's list, and delete damaged tables, unless a driver runs it.
 
@@ -130,8 +163,11 @@ def _taken_off(files: Files, study: StudyFolder, findings: list[Finding]) -> lis
 
 
 def _repaired(view: JobView, findings: list[Finding], options: CheckOptions) -> list[Finding]:
-    """Write again what another file tells: an ended job's commit, and a job's own record."""
-    broken = [finding for finding in findings if finding.grave or finding.problem == "single"]
+    """Write again what another file says: an ended job's commit, and a job's own record.
+
+    Not over a misplaced file: it may be the last copy of what another job needs.
+    """
+    broken = [finding for finding in findings if finding.problem in _REPAIRABLE]
     sources = _last_commit(view) | _own_record(view, options) if broken else {}
     repaired = {finding.key: sources[finding.key] for finding in broken if finding.key in sources}
     view.folder.files.put(repaired)

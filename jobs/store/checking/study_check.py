@@ -18,25 +18,29 @@ from compound.jobs.store.checking.findings import (
 )
 from compound.jobs.store.checking.job_view import read_file
 from compound.jobs.store.folders.study_folder import StudyFolder, holder_of, lease_key
+from compound.jobs.store.format.begun_study import BEGUN
 from compound.jobs.store.format.checksummed_json import (
     DamagedError,
+    belongs,
     has_its_hash,
     intact,
     label_of,
+    misplaced,
     version_of,
 )
 from compound.jobs.store.format.file_kinds import JOB_ID, STUDY_NAME, kind_of
 from compound.jobs.store.format.schema_version import SCHEMA_VERSION
 from compound.schemas.errors import StoreError
 
-_FOLDERS = re.compile("jobs|studies|drivers|devices|profiles")
-_SEALED = ("marker", "device", "document", "reservation")
+_FOLDERS = re.compile("jobs|studies|drivers|begun|devices|profiles")
+_SEALED = ("marker", "device", "document", "reservation", "begun")
 _READ = (*_SEALED, "trace", "index", "lease", "events")
 """Kinds whose content is checked: what is there and is no file is damage, not only foreign."""
 _HASHED = re.compile(r"-([0-9a-f]{16})\.(json\.gz|parquet)$")
 _PIECE = 1 << 20
 _INDEX = "--repair deletes it; jobs are read themselves until the next run"
 _NOTE = "nothing: the next run of the study writes it again"
+_RESTORE = "restore the folder from a copy, or run the study again; or --repair forgets it"
 _EVENTS = "nothing: a crash cuts off what it was just writing"
 
 
@@ -72,9 +76,38 @@ def check_top(files: Files, counts: FindingCounts, older_than: float) -> Iterato
     yield from _unexpected(files, "", _FOLDERS, counts, older_than)
     yield from _unexpected(files, "jobs", JOB_ID, counts, older_than)
     yield from _unexpected(files, "studies", STUDY_NAME, counts, older_than)
-    for folder in ("drivers", "devices", "profiles"):
+    for folder in ("drivers", "begun", "devices", "profiles"):
         for entry in files.entries(folder):
             yield from check_file(files, "", entry, counts, older_than)
+    yield from _lost_studies(files)
+
+
+def _lost_studies(files: Files) -> Iterator[Finding]:
+    """Yield studies of which no document and no event is left."""
+    names = (name.removesuffix(".json") for name in files.names(BEGUN) if name.endswith(".json"))
+    for study in filter(STUDY_NAME.fullmatch, names):
+        if _is_there(files, f"studies/{study}"):
+            continue
+        problem = "the study was begun here, and its documents and events are gone"
+        key = f"studies/{study}/"
+        yield Finding(
+            problem="missing",
+            owner=study,
+            key=key,
+            file=address(files, key),
+            kind="study",
+            what=problem,
+            next_step=_RESTORE,
+        )
+
+
+def _is_there(files: Files, folder: str) -> bool:
+    """Whether a document or an event of a study is left."""
+    try:
+        names = files.names(folder)
+    except DamagedError:
+        return False  # it is no folder
+    return any(kind_of(f"{folder}/{name}") in ("document", "events") for name in names)
 
 
 def _unexpected(
@@ -82,8 +115,8 @@ def _unexpected(
 ) -> Iterator[Finding]:
     listed = {entry.key: entry for entry in files.entries(folder, deep=False)}
     for entry in listed.values():
-        if entry.strange and expected.fullmatch(entry.key.rpartition("/")[2]):
-            yield lost(files, "", entry.key, f"it is {entry.strange}, not a folder")
+        if _is_for_a_folder(entry, expected):
+            yield lost(files, "", entry.key, f"it is {entry.strange or 'a file'}, not a folder")
         else:
             yield from check_file(files, "", entry, counts, older_than)
     try:
@@ -95,6 +128,12 @@ def _unexpected(
         key = f"{folder}/{name}".removeprefix("/")
         if key not in listed and not expected.fullmatch(name):
             yield foreign(files, "", key, 0, "a folder that the store does not know")
+
+
+def _is_for_a_folder(entry: Entry, expected: re.Pattern[str]) -> bool:
+    """Whether something else lies in a folder's place; a file may have a name like a study's."""
+    named = bool(expected.fullmatch(entry.key.rpartition("/")[2]))
+    return named and (bool(entry.strange) or expected is not STUDY_NAME)
 
 
 def check_file(
@@ -125,8 +164,8 @@ def _content(files: Files, owner: str, key: str, counts: FindingCounts) -> Itera
     elif kind in _SEALED and version_of(data) > SCHEMA_VERSION:
         problem = f"written with store schema {version_of(data)}; this program reads up to "
         yield newer(files, owner, key, f"{problem}{SCHEMA_VERSION}", kind)
-    elif kind in _SEALED and label_of(data).key not in ("", key):
-        yield stray(files, owner, key, f"it was written as {label_of(data).key}", kind)
+    elif kind in _SEALED and not belongs(label_of(data), key):
+        yield stray(files, owner, key, misplaced(label_of(data).key, "").message, kind)
     elif kind in ("trace", "index") and not _matches_name(key, data):
         problem = "its hash is not that of its content and place"
         finding = lost(files, owner, key, problem, kind)

@@ -1,6 +1,7 @@
 """Recomputes every checksum of a store, for `compound verify`."""
 
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
 from compound.jobs.store.backend.files import Files
 from compound.jobs.store.checking.findings import Finding, FindingCounts
@@ -12,16 +13,20 @@ from compound.jobs.store.folders.known_jobs import known_to
 from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.schemas.base import Model
 
+Kind = Literal["damaged", "missing", "misplaced", "newer"]
 _REPORTED_PROBLEMS = ("misplaced", "missing", "damaged", "newer", "torn")
+_WORDS: dict[str, Kind] = {"missing": "missing", "newer": "newer", "misplaced": "misplaced"}
+"""What people call a problem; all others are damage."""
 
 
 class Damage(Model):
-    """A file that is damaged or missing."""
+    """A file that is damaged or missing, in another's place, or of a newer schema."""
 
     owner: str
     """The job or the study that it belongs to; empty for the store's own."""
     file: str
     problem: str
+    kind: Kind = "damaged"
 
 
 class Audit(Model):
@@ -41,7 +46,13 @@ def audit(files: Files, job_ids: Iterable[str], studies: Iterable[StudyFolder]) 
         if finding.problem in _REPORTED_PROBLEMS
     ]
     damaged = [
-        Damage(owner=finding.owner, file=finding.file, problem=finding.what) for finding in findings
+        Damage(
+            owner=finding.owner,
+            file=finding.file,
+            problem=finding.what,
+            kind=_WORDS.get(finding.problem, "damaged"),
+        )
+        for finding in findings
     ]
     return Audit(files=counts.files, bytes=counts.bytes, damaged=tuple(damaged))
 

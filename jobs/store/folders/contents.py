@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pydantic import Field
 
 from compound.jobs.store.backend.files import Files
+from compound.jobs.store.format.begun_study import BegunStudy, put_begun
 from compound.jobs.store.format.checksummed_json import DamagedError, seal, unseal
 from compound.jobs.store.format.file_kinds import CONTENTS, INDEX, ROSTER, kind_of
 from compound.schemas.base import Model
@@ -37,6 +38,7 @@ class StudyContents:
 
     def __init__(self, files: Files, folder: str) -> None:
         self._files, self._folder, self.key = files, folder, f"{folder}/{CONTENTS}"
+        self._study = folder.rpartition("/")[2]
 
     def read(self) -> Contents | None:
         """Return the list; None: there is none, as in studies of schemas 1 to 3."""
@@ -47,15 +49,21 @@ class StudyContents:
 
     def current(self) -> Contents:
         """Return the list, or one of what lies there where there is none that can be read."""
+        return self._readable() or self._listed()
+
+    def _readable(self) -> Contents | None:
         try:
-            return self.read() or self._listed()
+            return self.read()
         except DamagedError as error:
             _log.warning("%s; making it again", str(error).splitlines()[0])
-            return self._listed()
+            return None
 
     def change(self, change: Callable[[Contents], Contents]) -> None:
-        """Write the list with a change, if it is one."""
-        before = self.current()
+        """Write the list with a change, if it is one; before its first, note that the study is."""
+        readable = self._readable()
+        if readable is None:
+            put_begun(self._files, BegunStudy(study=self._study))
+        before = readable or self._listed()
         after = change(before)
         if after != before:
             self._files.put({self.key: seal("contents", after, self.key)})
@@ -90,6 +98,14 @@ class StudyContents:
 
         if sizes:
             self.change(changed)
+
+    def keep_begun(self) -> None:
+        """Note in the study's record how new the list is."""
+        if listed := self._readable():
+            events = sum(listed.events.values())
+            put_begun(
+                self._files, BegunStudy(study=self._study, newest=listed.newest, events=events)
+            )
 
     def forget(self, names: set[str]) -> None:
         """Take files off the list that are gone for good."""

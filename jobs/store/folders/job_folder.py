@@ -79,6 +79,10 @@ class JobFolder:
         matches = (ATTEMPT.fullmatch(name) for name in self.names_in(self.key))
         return sorted(Attempt(int(match[1]), match[2] or "") for match in matches if match)
 
+    def next_attempt(self) -> int:
+        """Return the number after that of the newest attempt."""
+        return max((attempt.number for attempt in self.attempts()), default=0) + 1
+
     def names_in(self, folder: str) -> list[str]:
         """Return the names in a folder; none, with a warning, where it is no folder."""
         try:

@@ -1,7 +1,8 @@
 """Which jobs the driver of each study trains: no two drivers are to train a job at once.
 
 A driver writes one small document, `drivers/STUDY.json`, and reads those of other studies. It
-counts while the lease of its study is held by the driver that wrote it.
+counts while the lease of its study is held by the driver that wrote it. One that a killed driver
+has left is deleted by the next driver of any study, when none of its jobs is left half trained.
 """
 
 import logging
@@ -9,15 +10,19 @@ import os
 import socket
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from compound.jobs.process_mark import MARK, own_mark, runs
 from compound.jobs.store.backend.files import DamagedError, Files
 from compound.jobs.store.folders.job_folder import JobFolder
 from compound.jobs.store.format.checksummed_json import seal, unseal
 from compound.jobs.store.format.file_kinds import DRIVERS, STUDY_NAME
 from compound.jobs.store.format.manifest import Attempt, Manifest, Writer
 from compound.schemas.base import Model
-from compound.schemas.errors import StoreError
+from compound.schemas.errors import BusyError, StoreError
+
+if TYPE_CHECKING:
+    from compound.jobs.store.folders.study_folder import StudyFolder
 
 LOG = logging.getLogger(__name__)
 
@@ -58,11 +63,12 @@ class Writing(NamedTuple):
 class Reservations:
     """The reservations of one store, as the driver of one study reads and writes them."""
 
-    def __init__(
-        self, files: Files, study: str, drivers: Callable[[str], list[dict[str, str]]]
-    ) -> None:
-        """`drivers`: returns who runs a study now; see `StudyFolder.drivers`."""
-        self._files, self._study, self._drivers = files, study, drivers
+    def __init__(self, files: Files, study: str, folder: "Callable[[str], StudyFolder]") -> None:
+        """`study`: whose driver writes; empty for a check, which writes none.
+
+        `folder`: returns a study's folder, whose lease says which driver lives.
+        """
+        self._files, self._study, self._folder = files, study, folder
 
     def put(self, jobs: Iterable[str], waiting: str = "") -> None:
         """Replace this study's reservation by one of this process."""
@@ -73,12 +79,12 @@ class Reservations:
             jobs=tuple(sorted(jobs)),
             waiting=waiting,
         )
-        key = _key(self._study)
+        key = reservation_key(self._study)
         self._files.put({key: seal("reservation", reservation, key)})
 
     def clear(self) -> None:
         """Delete this study's reservation."""
-        self._files.delete([_key(self._study)])
+        self._files.delete([reservation_key(self._study)])
 
     def own(self) -> Reservation | None:
         """Return this study's reservation, of whichever of its drivers; None without any."""
@@ -100,7 +106,7 @@ class Reservations:
 
     def _read(self, study: str) -> Reservation | None:
         """Return a study's reservation; None, with a warning, where it cannot be read."""
-        key = _key(study)
+        key = reservation_key(study)
         try:
             data = self._files.read(key)
         except DamagedError as error:
@@ -115,8 +121,32 @@ class Reservations:
     def lives(self, reservation: Reservation) -> bool:
         """Whether the driver that wrote it still runs its study."""
         written_by = {"host": reservation.host, "pid": str(reservation.pid)}
-        drivers = self._drivers(reservation.study)
+        drivers = self._folder(reservation.study).drivers()
         return any(written_by.items() <= driver.items() for driver in drivers)
+
+    def left_behind(self) -> Iterator[Reservation]:
+        """Yield the reservations of other studies whose drivers have died, and that say nothing.
+
+        While one of its jobs may still be written, a reservation says that nobody need wait for it.
+        """
+        for left in self.of_others():
+            if self._folder(left.study).drivers():
+                continue  # its driver, or the study's next one, which replaces it
+            if not any(self.writing(job) for job in left.jobs):
+                yield left
+
+    def remove(self, left: Reservation) -> bool:
+        """Delete a dead driver's reservation; False where a driver has begun meanwhile."""
+        study = self._folder(left.study)
+        try:
+            # Under the lease no driver of the study can put another reservation in its place.
+            with study.lease({}):
+                if self._read(left.study) != left:
+                    return False
+                self._files.delete([reservation_key(left.study)])
+                return True
+        except BusyError:
+            return False
 
     def writing(self, job_id: str) -> Writing | None:
         """Return the newest attempt of a job, if it has not ended and its process may live.
@@ -164,12 +194,16 @@ def _warn(error: StoreError) -> None:
     LOG.warning("%s; its jobs may be trained twice", str(error).splitlines()[0])
 
 
-def _key(study: str) -> str:
+def reservation_key(study: str) -> str:
+    """Return the key of a study's reservation."""
     return f"{DRIVERS}/{study}.json"
 
 
 def _has_ended(writer: Writer) -> bool:
     """Whether a writer's process has ended, or is this one; only on this machine that is known."""
+    if MARK.fullmatch(writer.process):
+        return writer.process == own_mark() or not runs(writer.process)
+    # Of an older program: its number may be that of a process in another container.
     if writer.host != socket.gethostname():
         return False
     return writer.pid == os.getpid() or not Path(f"/proc/{writer.pid}").exists()

@@ -168,12 +168,13 @@ class StudyFolder:
             if self._files.names(self._folder) == [LEASE]:
                 self._files.delete([key])
             else:
-                self._keep_events()
+                self._keep_ends()
             lock.close()
 
-    def _keep_events(self) -> None:
+    def _keep_ends(self) -> None:
         try:
             self.contents.keep_events()
+            self.contents.keep_begun()
         except StoreError as error:
             LOG.warning("the list of the study's files was not written: %s", error)
 
@@ -237,6 +238,8 @@ def _from_line(line: bytes, seed: int) -> Event | None:
     if int(match[1], 16) not in (zlib.crc32(match[2], seed), zlib.crc32(match[2])):
         return None
     try:
-        return Event.model_validate_json(match[2])
+        event = Event.model_validate_json(match[2])
     except ValidationError:
         return None
+    timed = "wall_time" in event.model_fields_set
+    return event if timed else event.model_copy(update={"wall_time": None})

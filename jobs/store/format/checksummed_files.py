@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+from compound.jobs.regular_file import DOCUMENT_BYTES
 from compound.jobs.store.backend.files import Content, Files
 from compound.jobs.store.format.checksummed_json import damaged, sha256
 from compound.jobs.store.format.manifest import StoredFile
@@ -18,6 +19,9 @@ from compound.schemas.errors import StoreError
 
 PIECE = 1 << 20
 """Bytes that are hashed at once; a larger file is hashed in pieces."""
+
+CHECKPOINT_BYTES = 2**35
+"""Bytes of a file of a checkpoint: 32 GiB, of 8 billion float32 numbers."""
 
 _THREADS = 8
 """At most; with more, memory or the disk is the limit."""
@@ -54,6 +58,7 @@ def read_verified(files: Files, stored: StoredFile) -> bytes | memoryview:
 
     A read error of the device counts as damage, so that readers fall back to an older checkpoint.
     """
+    _check_limit(files, stored)
     try:
         return _read_pieces(files, stored) if stored.piece else _read_whole(files, stored)
     except StoreError as error:
@@ -61,6 +66,21 @@ def read_verified(files: Files, stored: StoredFile) -> bytes | memoryview:
         if isinstance(cause, OSError) and cause.errno == errno.EIO:
             raise damaged("the device cannot read it", error.where) from error
         raise
+
+
+def _check_limit(files: Files, stored: StoredFile) -> None:
+    """Raise DamagedError where a manifest names more bytes than such a file has, or fit here."""
+    # A manifest that somebody has forged may name a terabyte, and a sparse file of one takes no
+    # room on its disk.
+    most = DOCUMENT_BYTES if stored.key.endswith(".parquet") else CHECKPOINT_BYTES
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if not 0 <= stored.size <= most:
+        problem = f"its manifest names {stored.size:,} bytes, more than {most:,}"
+    elif stored.size > memory:
+        problem = f"its {stored.size:,} bytes do not fit into the memory of this machine"
+    else:
+        return
+    raise damaged(problem, files.locate(stored.key))
 
 
 def _read_whole(files: Files, stored: StoredFile) -> bytes:

@@ -14,13 +14,21 @@ from typing import NamedTuple, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from compound.jobs.store.backend.files import DamagedError
-from compound.jobs.store.format.schema_version import SCHEMA_VERSION, refuse_newer
+from compound.jobs.store.format.schema_version import (
+    KEYED_SINCE,
+    MARKER,
+    SCHEMA_VERSION,
+    refuse_newer,
+)
 from compound.schemas.base import STORED
+from compound.schemas.errors import StoreError
 
 __all__ = ["DamagedError", "damaged", "intact", "seal", "sha256", "unseal", "version_of"]
 
 _HEAD = b'{"sha256": "'
 _HEX = 64
+_VERSION = re.compile(rb'", "schema_version": (\d{1,9}), ')
+"""What follows the hash in a record of any schema."""
 _FIELDS = re.compile(
     rb'", "schema_version": (\d{1,9}), "kind": "\w+"'
     rb'(?:, "key": "([\w./-]{1,1000})")?(?:, "number": (\d{1,18}))?, "content": '
@@ -58,19 +66,24 @@ def seal(
 def unseal(data: bytes, cls: type[M], where: str, key: str | None) -> M:
     """Read the record of a key; of any place, for None.
 
-    DamagedError; MisplacedError: it was written for another key; StoreError: a newer schema.
+    DamagedError; MisplacedError: it was written for another key; StoreError: a newer schema, or
+    keys that this program does not know.
     """
     if not intact(data):
         raise damaged("its checksum does not match", where)
+    refuse_newer(version_of(data), where)
     fields = _FIELDS.match(data, len(_HEAD) + _HEX)
     if not fields or not data.endswith(_TAIL):
         raise damaged("it is not a record", where)
-    refuse_newer(int(fields[1]), where)
-    if key is not None and fields[2] and fields[2].decode() != key:
-        raise misplaced(fields[2].decode(), where)
+    if key is not None and not belongs(label := label_of(data), key):
+        raise misplaced(label.key, where)
     try:
         return cls.model_validate_json(data[fields.end() : -len(_TAIL)], context=STORED)
     except ValidationError as error:
+        # Its checksum holds: a newer program wrote it, under the same number of the schema.
+        if all(fault["type"] == "extra_forbidden" for fault in error.errors()):
+            problem = f"a newer compound wrote it: this one does not know {_unknown(error)}"
+            raise StoreError(problem, where=where, next_step="update compound") from error
         reason = _short(error)
         raise damaged(f"it cannot be read as {cls.__name__} ({reason})", where) from error
 
@@ -93,7 +106,14 @@ def label_of(data: bytes) -> Label:
 
 def version_of(data: bytes) -> int:
     """Return the schema that a sealed record was written with; 0 for bytes that are none."""
-    return label_of(data).version
+    match = _VERSION.match(data, len(_HEAD) + _HEX)
+    return int(match[1]) if match else 0
+
+
+def belongs(label: Label, key: str) -> bool:
+    """Whether a record was written for a key: those of schemas 1 to 3 do not say."""
+    unsaid = label.version < KEYED_SINCE or key == MARKER
+    return label.key == key or (unsaid and not label.key)
 
 
 def damaged(reason: str, where: str) -> DamagedError:
@@ -105,7 +125,7 @@ def damaged(reason: str, where: str) -> DamagedError:
 def misplaced(key: str, where: str) -> MisplacedError:
     """Return the error of a file that was written for another place."""
     advice = "move it back there, or away; nothing reads it here"
-    problem = f"the file is foreign: it was written as {key}"
+    problem = f"the file is foreign: it was written as {key or 'no file of a study or job'}"
     return MisplacedError(problem, where=where, next_step=advice)
 
 
@@ -146,3 +166,8 @@ def _hash_at(stem: str, data: bytes) -> str:
 def _short(error: ValidationError) -> str:
     first = error.errors(include_input=False, include_url=False)[0]
     return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+
+
+def _unknown(error: ValidationError) -> str:
+    keys = {".".join(map(str, fault["loc"]))[:100] for fault in error.errors()}
+    return ", ".join(sorted(keys)[:3])

@@ -4,6 +4,7 @@ import re
 from typing import Literal
 
 from compound.jobs.store.backend.files import temporary_of
+from compound.jobs.store.format.begun_study import BEGUN
 from compound.jobs.store.format.manifest import Attempt
 from compound.schemas.study import NAME_PATTERN
 
@@ -23,6 +24,7 @@ Kind = Literal[
     "events",
     "lease",
     "reservation",
+    "begun",
     "index",
     "sign",
     "probe",
@@ -68,6 +70,7 @@ _ELSEWHERE: tuple[tuple[Kind, str], ...] = (
     ("lease", rf"studies/{STUDY_NAME.pattern}/{re.escape(LEASE)}"),
     ("sign", rf"studies/{STUDY_NAME.pattern}/{re.escape(LEASE)}\.[0-9a-f]{{8}}"),
     ("reservation", rf"{DRIVERS}/{STUDY_NAME.pattern}\.json"),
+    ("begun", rf"{BEGUN}/{STUDY_NAME.pattern}\.json"),
     ("events", rf"studies/{STUDY_NAME.pattern}/{re.escape(EVENTS)}"),
     ("events", rf"studies/{STUDY_NAME.pattern}/events\.\d{{6,9}}-[0-9a-f]{{8}}\.jsonl"),
     ("index", rf"studies/{STUDY_NAME.pattern}/{INDEX.pattern}"),

@@ -84,6 +84,8 @@ class Writer(Model):
 
     host: str
     pid: int
+    process: str = ""
+    """The process's mark, see process_mark: containers may share the name of their host."""
     started: float
     """Seconds since the Unix epoch, on the writer's clock."""
     world_size: int

@@ -12,6 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from compound.jobs.store.format.checksummed_json import damaged
+from compound.jobs.store.format.limited_parquet import (
+    LimitError,
+    limited_metadata,
+    limited_table,
+)
 from compound.jobs.store.format.live_messages import MARK, PREFIX, sound_bytes
 from compound.jobs.store.format.schema_version import SCHEMA_VERSION, refuse_newer
 from compound.schemas.errors import StoreError
@@ -145,13 +150,11 @@ def from_parquet(
     """
     _refuse_arrow_schema(data, where)
     try:
-        part = pq.ParquetFile(
-            pa.BufferReader(data), page_checksum_verification=True, read_dictionary=as_words
-        )
-        version = int((part.metadata.metadata or {}).get(_VERSION_KEY, b"0"))
-        refuse_newer(version, where)
-        # A part has few rows: pyarrow's thread pool would cost more time than it saves.
-        table = part.read(use_threads=False)
+        metadata = limited_metadata(data)
+        refuse_newer(int((metadata.metadata or {}).get(_VERSION_KEY, b"0")), where)
+        table = limited_table(data, metadata, as_words)
+    except LimitError as error:
+        raise damaged(str(error), where) from error
     except (pa.ArrowException, OSError, ValueError) as error:
         raise damaged("it is not readable Parquet", where) from error
     if not any(_plain(table.schema).equals(fit) for fit in (schema, former) if fit is not None):

@@ -15,6 +15,10 @@ KEYED_SINCE = 4
 """Records of this and later schemas say for which key they were written, and studies that have any
 list their files."""
 
+MARKER = "store.json"
+"""The record that makes a folder a store. It says no key, as in schema 1: programs of any age read
+its version, and refuse the store where that is newer."""
+
 
 def refuse_newer(version: int, where: str) -> None:
     """Raise StoreError if a record's schema is newer than this program's."""

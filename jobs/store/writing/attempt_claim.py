@@ -5,6 +5,7 @@ import socket
 import time
 import uuid
 
+from compound.jobs.process_mark import own_mark
 from compound.jobs.store.folders.job_folder import JobFolder
 from compound.jobs.store.format.checksummed_json import seal
 from compound.jobs.store.format.manifest import Attempt, Environment, Writer
@@ -17,7 +18,7 @@ def claim(folder: JobFolder, writer: Writer) -> tuple[Attempt, Writer]:
     Where listings lag behind (some S3 endpoints), neither may see it: then the nonces differ.
     """
     while True:
-        attempt = Attempt(_next_number(folder), uuid.uuid4().hex[:8])
+        attempt = Attempt(folder.next_attempt(), uuid.uuid4().hex[:8])
         writer = writer.model_copy(update={"attempt": attempt.number})
         key = folder.claim_key(attempt)
         folder.files.put({key: seal("claim", writer, key)})
@@ -27,15 +28,12 @@ def claim(folder: JobFolder, writer: Writer) -> tuple[Attempt, Writer]:
         folder.files.delete([key])
 
 
-def _next_number(folder: JobFolder) -> int:
-    return max((attempt.number for attempt in folder.attempts()), default=0) + 1
-
-
 def this_process(world_size: int, environment: Environment | None = None) -> Writer:
     """Return this process as one that writes."""
     return Writer(
         host=socket.gethostname(),
         pid=os.getpid(),
+        process=own_mark(),
         started=time.time(),
         world_size=world_size,
         environment=environment,

@@ -19,7 +19,8 @@ def show_along(compared: WaysCompared | None, answer: Answer | None) -> None:
         return
     leads = {(lead.phi, lead.over): lead for lead in compared.leads}
     cells = [_cells(point, leads.get((point.phi, point.along))) for point in compared.points]
-    title = f"ways of scaling at equal cost, {100 * compared.level:g} % intervals"
+    level = f"{100 * compared.level:g} % intervals"
+    title = f"ways of scaling at equal cost, {level}; upper ends of leads count all ways and phi"
     print_table(f"\n{title}", COLUMNS, cells)
     if text := unsaid(compared.sentence, answer):
         say(text)

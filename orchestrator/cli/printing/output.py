@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from compound.jobs.wording.plain_streams import obeying, write_styled
 from compound.jobs.wording.printable import in_line
+from compound.orchestrator.cli.printing.command_line import as_typed, typed_program
 
 _MANY = 500
 """Rows from which on a table is printed without wrapping and colours."""
@@ -89,5 +90,6 @@ def note(*lines: str) -> None:
 
 
 def _print_lines(stream: TextIO, lines: Sequence[str]) -> None:
-    stream.write("".join(f"{in_line(line)}\n" for line in lines or ("",)))
+    program = typed_program(sys.argv[0])
+    stream.write("".join(f"{in_line(as_typed(line, program))}\n" for line in lines or ("",)))
     stream.flush()

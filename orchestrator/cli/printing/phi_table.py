@@ -24,9 +24,10 @@ LEAST = 0.001
 NONE_YET = "There is no answer yet: the search has no verdict."
 
 
-def say_answer(answer: Answer | None) -> None:
-    """Print what a study says first."""
-    say(answer.text if answer else NONE_YET)
+def say_answer(answer: Answer | None, so_far: str = "") -> None:
+    """Print what a study says first; `so_far`: what is done of a study without an answer."""
+    none_yet = f"{so_far[0].upper()}{so_far[1:]}: no answer yet." if so_far else NONE_YET
+    say(answer.text if answer else none_yet)
 
 
 def unsaid(text: str | None, answer: Answer | None) -> str:

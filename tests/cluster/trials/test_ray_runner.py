@@ -61,6 +61,7 @@ def test_one_worker_jobs_give_the_same_rows_as_without_ray(
     assert [result.job for result in results] == [request.job.id for request in requests]
     kinds = [event.kind for event in events if event.job == requests[3].job.id]
     assert kinds == ["waiting", "started", "epoch", "epoch", "epoch", "ended"]
+    assert_places(events)
     LocalRunner().run(requests, f"{store}-local", lambda event: None)
     for request in requests:
         assert numbers(store, request) == numbers(f"{store}-local", request)
@@ -68,6 +69,20 @@ def test_one_worker_jobs_give_the_same_rows_as_without_ray(
     names = [actor.repr_name for actor in list_actors(own_cluster(), detail=True)]
     assert any(name.startswith("SingleWorkerTrial(tiny, seed ") for name in names), names
     assert not find_in_ray(*CANARY_KEYS.values())
+
+
+def assert_places(events: list[Event]) -> None:
+    """What workers report has their place and attempt, a wait has none; warm workers stay."""
+    workers = {event.worker for event in events if event.kind != "waiting"}
+    host = ray.util.get_node_ip_address()
+    assert 1 <= len(workers) <= 2 and all(name.startswith(f"{host}/") for name in workers)
+    assert {(event.kind, event.attempt, event.host) for event in events} == {
+        ("waiting", 0, ""),
+        *((kind, 1, host) for kind in ("started", "epoch", "ended")),
+    }
+    for job in {event.job for event in events}:
+        times = [event.wall_time or 0.0 for event in events if event.job == job]
+        assert times == sorted(times)
 
 
 def test_a_killed_trial_actor_is_tried_again_then_given_up(

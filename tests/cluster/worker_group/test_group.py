@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import ray
 
 from compound.cluster.local_runner import LocalRunner
 from compound.cluster.ray_session import Session
@@ -132,6 +133,19 @@ def test_one_start_of_the_workers_serves_all_jobs_until_one_is_lost(trained: Tra
     begun = {name: trained.messages(name, "started") for name in trained.requests}
     twice = {"killed", "lost"}
     assert begun == {name: ["", "again"][: 1 + (name in twice)] for name in trained.requests}
+
+
+def test_every_start_says_where_it_is_and_which_attempt(trained: Trained) -> None:
+    host = ray.util.get_node_ip_address()
+    begun = [event for event in trained.events if event.kind == "started"]
+    assert {(event.host, event.hosts, event.workers) for event in begun} == {(host, (host,) * 2, 2)}
+    attempts = {
+        name: [event.attempt for event in begun if event.job == request.job.id]
+        for name, request in trained.requests.items()
+    }
+    assert attempts == {n: [1, 2][: 1 + (n in ("killed", "lost"))] for n in trained.requests}
+    first, *_, last = [event.worker for event in begun]
+    assert first != last and len({event.worker for event in begun}) == 3, "two were replaced"
 
 
 @pytest.mark.parametrize("name", ["own", "killed", *(["first", "second"] * LONG)])

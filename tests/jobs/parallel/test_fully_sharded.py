@@ -248,7 +248,7 @@ def test_what_cannot_be_divided_is_refused(given_: dict[str, Any], told: str) ->
 
 
 def planned(*overrides: str) -> Prepared:
-    file = load(EXAMPLES / "quickstart.yaml", ("resources.family.workers=4", *overrides))
+    file = load(EXAMPLES / "digits.yaml", ("resources.family.workers=4", *overrides))
     return prepare(file.spec, summarise(file.spec.data), None)
 
 

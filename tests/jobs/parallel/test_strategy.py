@@ -64,6 +64,6 @@ def test_the_old_key_is_read_and_still_written() -> None:
 def test_a_spec_with_both_keys_is_refused_by_both_names() -> None:
     family = "resources.family={workers: 2, parallel: full, sharding: full}"
     with pytest.raises(SpecError, match=r"parallel and sharding .* set parallel"):
-        load(EXAMPLES / "quickstart.yaml", (family,))
+        load(EXAMPLES / "digits.yaml", (family,))
     with pytest.raises(SpecError, match="no such sharding: 'half'"):
-        load(EXAMPLES / "quickstart.yaml", ("resources.family.sharding=half",))
+        load(EXAMPLES / "digits.yaml", ("resources.family.sharding=half",))

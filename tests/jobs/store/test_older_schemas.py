@@ -1,6 +1,7 @@
 """Stores of every schema there was: read by every command, and gone on with."""
 
 import json
+import re
 import tarfile
 from pathlib import Path
 
@@ -62,7 +63,8 @@ def test_it_reads_as_it_did(store: Path, expected: dict[str, tuple[str, list[flo
         assert read.job(job).id == job
         if checkpoint:
             assert checkpoint.model() and checkpoint.optimizer()
-    assert len(read.study("small").events()) == 5 and len(read.profiles()) == 1
+    events = read.study("small").events()
+    assert [event.wall_time for event in events] == [None] * 5 and len(read.profiles()) == 1
 
 
 def test_every_reading_command(
@@ -71,7 +73,8 @@ def test_every_reading_command(
     where = ("--store", str(store))
     code, out, _ = compound(capsys, "status", "small", *where, "--json")
     assert code == 0
-    assert json.loads(out)["counts"] == {"done": 2, "failed": 1, "stopped": 2, "waiting": 3}
+    counts = {"done": 2, "failed": 1, "interrupted": 1, "stopped": 1, "queued": 3}
+    assert json.loads(out)["counts"] == counts
     code, out, _ = compound(capsys, "metrics", "small", *where, "--json")
     epochs = sum(len(values) for _, values in expected.values())
     assert code == 0 and len({(row["job"], row["epoch"]) for row in json.loads(out)}) == epochs
@@ -134,6 +137,12 @@ def test_a_newer_one_is_refused_with_both_versions(
         assert code == 2 and f"schema {SCHEMA_VERSION + 1}" in err, err
         assert f"reads up to {SCHEMA_VERSION}" in err and "Traceback" not in err
     assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} == before
+
+
+def test_the_marker_is_one_that_a_program_of_any_age_reads(tmp_path: Path) -> None:
+    ArtifactStore.open(str(tmp_path))
+    head = rb'\{"sha256": "[0-9a-f]{64}", "schema_version": \d+, "kind": "\w+", "content": \{'
+    assert re.match(head, (tmp_path / "store.json").read_bytes())
 
 
 def test_todays_defaults_train_anew_and_say_so(

@@ -126,7 +126,8 @@ def test_a_failed_member_is_left_out_and_predicted():
 
 def test_all_failed_and_nothing_yet_are_said():
     answer = answer_of(searched(breaks=True))
-    assert answer.sentence == "There is no answer: the search could choose no network."
+    no_score = "There is no answer: no network of the search has a score, so none can be chosen."
+    assert answer.sentence == no_score
     inputs = searched()
     early = replace(inputs, stored=replace(inputs.stored, verdict=None), results={})
     assert answer_of(early).sentence.startswith("There is no answer yet")

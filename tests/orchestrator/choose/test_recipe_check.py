@@ -1,14 +1,18 @@
 """The recipe check: which rate is taken, when the spec's is called worse, what failures mean."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from compound.jobs.data.source import summarise
+from compound.orchestrator.choose.other_rates import OtherRates
 from compound.orchestrator.choose.recipe_check import check_recipe
 from compound.orchestrator.plan.rate_jobs import MULTIPLES, plan_at, with_rate
 from compound.orchestrator.plan.search_jobs import plan_study
+from compound.orchestrator.report.inputs import ReportInputs
+from compound.orchestrator.report.rates_section import rates_noise, rates_table
 from compound.orchestrator.spec.load import load
 from compound.schemas.job import Cause, JobResult
 from compound.schemas.metrics import ACCURACY
@@ -122,3 +126,31 @@ def test_jobs_at_the_specs_own_rate_are_jobs_of_the_search(write) -> None:
     _, fast = write("train.learning_rate=60")
     assert max(job.request.job.recipe.learning_rate for job in fast.rate_jobs) == 60
     assert not write("search.recipe_check=false")[1].rate_jobs
+
+
+def test_the_noise_is_called_what_it_is(write) -> None:
+    single = "search.seeds=1"
+    check = checked(write, [(0.4,), (0.5,), (0.6,), (0.5,), (0.4,)], single)
+    assert check.noise_of == "images" and check.noise == pytest.approx((0.24 / 64) ** 0.5)
+    assert (
+        "(+- 6.1 points from the number of validation images alone: one seed shows no noise)"
+        in (check.sentence)
+    )
+    alike = checked(write, [(0.6, 0.6)] * 5)
+    assert alike.noise_of == "images" and "between seeds" not in alike.sentence
+    apart = checked(write, [(0.5, 0.9)] * 5)
+    assert apart.noise_of == "seeds" and "points between seeds)" in apart.sentence
+    nothing = checked(write, [(0.0, 0.0)] * 5)
+    assert nothing.noise is None
+
+
+def test_a_table_has_no_rate_taken_and_no_noise_where_nothing_trained(write) -> None:
+    spec, plan = write()
+    page = ReportInputs(spec=spec, spec_text="", baseline=plan.baseline, data=plan.data, plan=plan)
+    failed, trained = checked(write, [(0.0, 0.0)] * 5), checked(write, [(0.6, 0.6)] * 5)
+    none, some = (replace(page, rates=OtherRates(check)) for check in (failed, trained))
+    assert [row[-1].text for row in rates_table(none).rows] == ["no"] * 5
+    assert [row[-1].text for row in rates_table(some).rows].count("yes") == 1
+    old = failed.model_copy(update={"noise": 0.0})
+    assert rates_noise(none) == rates_noise(replace(page, rates=OtherRates(old))) == ""
+    assert "from the number of validation images" in rates_noise(some)

@@ -20,7 +20,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """Return the spec of a study that has run, and what the run has printed."""
     folder = tmp_path_factory.mktemp("advised")
     path = folder / "small.yaml"
-    path.write_text(SPEC.format(store=folder / "runs", epochs=2) + MORE)
+    path.write_text(SPEC.format(store=folder / "runs", epochs=6) + MORE)
     done = compound("run", str(path), "--runner", "local", cwd=folder)
     assert done.returncode == 0, done.stderr
     return path, done.stdout
@@ -172,9 +172,9 @@ def test_a_study_without_a_choice_says_what_to_run(tmp_path: Path) -> None:
     stop = ("--set", "budget={epochs: 1, at_limit: stop}", "--set", "search.seeds=1")
     compound("run", str(path), "--runner", "local", "--no-report", *stop)
     status = compound("status", str(path))
-    assert status.stdout.startswith("There is no answer: the search could choose no network.")
+    assert status.stdout.startswith("Search 1 of 4 jobs done: no answer yet.\n")
     done = compound("advise", str(path), "--multiple", "4")
-    assert done.returncode == 2 and "has chosen no coefficients yet" in done.stderr
+    assert done.returncode == 2 and "has chosen nothing to scale by: search 1 of 4 " in done.stderr
     assert f"next: compound run {path} " in done.stderr
 
 

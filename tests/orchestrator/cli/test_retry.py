@@ -32,6 +32,9 @@ def spec(tmp_path: Path) -> Path:
     return path
 
 
+SAYING = {"status": (), "advise": ("--multiple", "4")}
+
+
 def settings(words: tuple[str, ...]) -> list[str]:
     return [part for word in words for part in ("--set", word)]
 
@@ -42,7 +45,10 @@ def test_all_failed_is_no_verdict_and_can_be_retried(spec: Path, tmp_path: Path)
     assert ran.returncode == 1, ran.stderr
     assert "No verdict" in ran.stderr
     assert "failed: 4 of 4 jobs: diverged\n" in ran.stderr
-    assert f"compound retry small --store {store} --runner local" in ran.stderr
+    lowered = (
+        "--set search.train.learning_rate=0.6    # lowers search.train.learning_rate (now 100)"
+    )
+    assert lowered in ran.stderr and "compound retry" not in ran.stderr + ran.stdout
     assert "Traceback" not in ran.stderr
     assert (tmp_path / "runs" / "studies" / "small" / "report.html").exists()
 
@@ -50,6 +56,11 @@ def test_all_failed_is_no_verdict_and_can_be_retried(spec: Path, tmp_path: Path)
     assert "search: 4 jobs, 4 failed before" in again.stderr
     assert again.returncode == 1
 
+    told = [compound(name, "small", "--store", store, *more) for name, more in SAYING.items()]
+    for said in told:
+        assert lowered in said.stdout + said.stderr and "retry small" not in said.stdout
+    page = (tmp_path / "runs" / "studies" / "small" / "report.html").read_text()
+    assert lowered in page and "compound retry" not in page
     cards = json.loads(compound("status", "small", "--store", store, "--json").stdout)["failures"]
     assert [(card["headline"], len(card["jobs"])) for card in cards] == [
         ("4 of 4 jobs: diverged", 4)
@@ -101,7 +112,7 @@ def test_an_unfinished_study_names_the_command_that_goes_on(spec: Path, tmp_path
         retried = compound("retry", *target, *LOCAL)
         assert retried.returncode == 2
         assert "no job of study small has failed" in retried.stderr
-        assert "it is unfinished: 2 of 4 jobs are not done (2 waiting)" in retried.stderr
+        assert "it is unfinished: 2 of 4 jobs are not done (2 queued)" in retried.stderr
     line = next(line for line in retried.stderr.splitlines() if "next: " in line)
     words = shlex.split(line.partition("next: ")[2].partition("    #")[0])
     assert words[:3] == ["compound", "run", str(spec)]
@@ -119,7 +130,7 @@ def test_a_study_without_a_recorded_command_names_its_jobs(spec: Path, tmp_path:
     retried = compound("retry", "small", "--store", str(tmp_path / "runs"), *LOCAL, "--json")
     assert retried.returncode == 2
     assert json.loads(retried.stdout)["status"] == "stopped"
-    assert "3 of 4 jobs are not done (3 waiting)" in retried.stderr
+    assert "3 of 4 jobs are not done (3 queued)" in retried.stderr
     assert "next: compound run SPEC" in retried.stderr
 
 

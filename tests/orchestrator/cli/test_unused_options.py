@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.command import compound
 
-SPEC = str(Path(__file__).parents[3] / "examples" / "quickstart.yaml")
+SPEC = str(Path(__file__).parents[3] / "examples" / "digits.yaml")
 
 
 @pytest.mark.parametrize(

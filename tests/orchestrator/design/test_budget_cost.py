@@ -6,7 +6,7 @@ from compound.jobs.networks.efficientnet import B0
 from compound.jobs.networks.exact_cost import count
 from compound.orchestrator.design.budget_cost import counted
 from compound.schemas.design import CostUnit
-from tests.support.quickstart_plans import refused, study
+from tests.support.digits_plans import refused, study
 
 
 @pytest.mark.parametrize("unit", ["macs", "params", "activations"])
@@ -17,7 +17,7 @@ def test_counts_are_exact(unit: CostUnit) -> None:
 def test_step_time_without_a_probe_is_refused() -> None:
     error = refused("search.budget.cost=step_time")
     setting = "search.budget.cost=step_time"
-    assert error.next_step.endswith(f"quickstart.yaml --set {setting} --probe")
+    assert error.next_step.endswith(f"digits.yaml --set {setting} --probe")
     assert error.where == f"--set {setting}"
 
 

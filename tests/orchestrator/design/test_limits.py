@@ -3,11 +3,11 @@
 import pytest
 
 from compound.orchestrator.scale.family import plan_family
-from tests.support.quickstart_plans import refused, study
+from tests.support.digits_plans import refused, study
 
 
 def warned(part: str, *overrides: str) -> str:
-    """Return the one warning of the quickstart's plan that holds a phrase."""
+    """Return the one warning of a plan that holds a phrase."""
     (found,) = (warning for warning in study(*overrides)[1].warnings if part in warning)
     return found
 

@@ -23,7 +23,7 @@ from compound.schemas.machine.device import DeviceProfile
 from compound.schemas.plan import Plan
 from compound.schemas.study import StudySpec
 
-QUICKSTART = Path(__file__).parents[3] / "examples" / "quickstart.yaml"
+DIGITS = Path(__file__).parents[3] / "examples" / "digits.yaml"
 WIDE = "search.budget.tolerance=0.2"
 
 
@@ -39,8 +39,8 @@ def probed(**update: object) -> DeviceProfile:
 
 
 def prepared(store: ArtifactStore | None, *overrides: str) -> Prepared:
-    """Plan the quickstart with what a store knows of devices."""
-    file = load(QUICKSTART, overrides)
+    """Plan the digits with what a store knows of devices."""
+    file = load(DIGITS, overrides)
     return prepare(file.spec, summarise(file.spec.data), store)
 
 
@@ -116,7 +116,7 @@ def test_a_study_that_has_begun_keeps_its_candidates_when_a_probe_comes_later(
     store.save_profile(probed())
     first = prepared(store, *overrides).plan
     assert isinstance(first, Plan)
-    spec = load(QUICKSTART, overrides).spec
+    spec = load(DIGITS, overrides).spec
     assert isinstance(spec, StudySpec)
     folder = store.study(spec.name)
     folder.write("spec.json", Record(spec=spec, text=""))

@@ -19,8 +19,8 @@ TEST = "data.test=0.2"
 
 @cache
 def prepared(*overrides: str) -> Prepared:
-    """Plan the quickstart with overrides, without a store."""
-    file = load(EXAMPLES / "quickstart.yaml", overrides)
+    """Plan the digits with overrides, without a store."""
+    file = load(EXAMPLES / "digits.yaml", overrides)
     return prepare(file.spec, summarise(file.spec.data), None)
 
 

@@ -26,7 +26,7 @@ GPUS = "cluster={nodes: 2, cpus: 16, gpus: 4, memory: 40}"
 
 
 @cache
-def prepared(*overrides: str, example: str = "quickstart") -> Prepared:
+def prepared(*overrides: str, example: str = "digits") -> Prepared:
     """Plan an example with overrides, without a store."""
     file = load(EXAMPLES / f"{example}.yaml", overrides)
     return prepare(file.spec, summarise(file.spec.data), None)

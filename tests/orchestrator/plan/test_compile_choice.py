@@ -47,7 +47,7 @@ def probed(kind: str = "cuda", times: float = 1.0) -> DeviceProfile:
     )
 
 
-def planned(store: ArtifactStore | None, *overrides: str, example: str = "quickstart") -> Prepared:
+def planned(store: ArtifactStore | None, *overrides: str, example: str = "digits") -> Prepared:
     file = load(EXAMPLES / f"{example}.yaml", overrides)
     return prepare(file.spec, summarise(file.spec.data), store)
 
@@ -215,7 +215,7 @@ def test_measured_speed_as_tie_break_wants_all_candidates_alike():
 
 
 def test_a_plan_without_a_device_compiles_nothing():
-    file = load(EXAMPLES / "quickstart.yaml", (AUTO,))
+    file = load(EXAMPLES / "digits.yaml", (AUTO,))
     plan = plan_study(file.spec, summarise(file.spec.data))
     assert {job.request.job.recipe.compile for job in plan.jobs} == {False}
 

@@ -16,7 +16,7 @@ from compound.orchestrator.records.documents import documents
 from compound.schemas.errors import PlanError, SpecError
 from tests.support.forked import run_forked
 
-QUICKSTART = Path(__file__).parents[3] / "examples" / "quickstart.yaml"
+DIGITS = Path(__file__).parents[3] / "examples" / "digits.yaml"
 SMALL = ("search.seeds=1", "train.epochs=1", "family.phi=[1]", "search.design.degree=1")
 
 
@@ -24,7 +24,7 @@ SMALL = ("search.seeds=1", "train.epochs=1", "family.phi=[1]", "search.design.de
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a spec and its plan, made once."""
     folder = tmp_path_factory.mktemp("planned")
-    shutil.copy(QUICKSTART, folder / "spec.yaml")
+    shutil.copy(DIGITS, folder / "spec.yaml")
     planning.plan(folder / "spec.yaml", list(SMALL), planning.Options(output=folder / "plan.json"))
     return folder
 
@@ -41,7 +41,7 @@ def refusal(path: Path | None = None, *overrides: str, plan: str = "plan.json") 
     options = running.Options("local", None, False, False, Path(plan) if plan else None)
     with pytest.raises((PlanError, SpecError)) as caught:
         running.run(path, list(overrides), options)
-    assert not Path("runs/studies/quickstart/plan.json").exists()
+    assert not Path("runs/studies/digits/plan.json").exists()
     return caught.value
 
 
@@ -56,7 +56,7 @@ def test_a_plan_runs_exactly_as_planned(folder: Path) -> None:
     planned = [j.request.job.id for j in plan_file.read(folder / "plan.json").plan.jobs]
     with chdir(folder):
         run_forked("compound", "run", "--plan", "plan.json", "--runner", "local")
-    found = documents(ArtifactStore.open("runs").study("quickstart"))
+    found = documents(ArtifactStore.open("runs").study("digits"))
     assert found and found.plan
     assert [job.request.job.id for job in found.plan.jobs] == planned
 
@@ -85,7 +85,7 @@ def test_without_its_spec_a_plan_stands_alone(folder: Path) -> None:
 def test_spec_and_plan_may_move_together(folder: Path) -> None:
     moved = folder.rename(folder.parent / "elsewhere")
     given = plan_file.read(moved / "plan.json")
-    assert plan_file.check(given, moved / "plan.json").source.text == QUICKSTART.read_text()
+    assert plan_file.check(given, moved / "plan.json").source.text == DIGITS.read_text()
 
 
 def test_another_program_is_refused(folder: Path) -> None:

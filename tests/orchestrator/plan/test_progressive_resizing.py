@@ -27,7 +27,7 @@ EXAMPLES = Path(__file__).parents[3] / "examples"
 B0 = NETWORKS["efficientnet-b0"]
 
 
-def prepared(*overrides: str, example: str = "quickstart") -> Prepared:
+def prepared(*overrides: str, example: str = "digits") -> Prepared:
     file = load(EXAMPLES / f"{example}.yaml", overrides)
     return prepare(file.spec, summarise(file.spec.data), None)
 
@@ -122,7 +122,7 @@ def test_a_network_of_ones_own_grows_where_its_weights_do_not_depend_on_pixels(t
 
 
 def test_a_rehearsal_trains_at_the_first_and_the_last_side() -> None:
-    spec = load(EXAMPLES / "quickstart.yaml", ("train.resizing={start: 0.6}",)).spec
+    spec = load(EXAMPLES / "digits.yaml", ("train.resizing={start: 0.6}",)).spec
     recipe = rehearse_study(spec).train
     assert sizes(recipe, 32) == {20: 1, 32: 1}
-    assert rehearse_study(load(EXAMPLES / "quickstart.yaml").spec).train.epochs == 1
+    assert rehearse_study(load(EXAMPLES / "digits.yaml").spec).train.epochs == 1

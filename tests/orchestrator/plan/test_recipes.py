@@ -22,7 +22,7 @@ PUBLISHED = Coefficients(alpha=1.2, beta=1.1, gamma=1.15)
 @pytest.fixture(scope="module")
 def spec() -> StudySpec:
     sets = ("train.recipe=paper", "gate.mode=warn", "gate.scale=phi")
-    found = load(EXAMPLES / "quickstart.yaml", sets).spec
+    found = load(EXAMPLES / "digits.yaml", sets).spec
     assert isinstance(found, StudySpec)
     return found
 

@@ -6,7 +6,7 @@ from compound.jobs.data.source import summarise
 from compound.orchestrator.scale.family import plan_family, plan_train
 from compound.orchestrator.spec.load import load
 from compound.schemas.study import TrainSpec
-from tests.support.quickstart_plans import EXAMPLES, refused, study
+from tests.support.digits_plans import EXAMPLES, refused, study
 
 
 def test_every_candidate_gets_every_seed_and_seeds_come_in_turn() -> None:
@@ -63,13 +63,13 @@ def test_a_resolution_below_the_total_stride_is_refused() -> None:
 def test_a_batch_that_workers_cannot_share_is_refused() -> None:
     error = refused("resources.family.workers=3")
     assert "a multiple of 3" in error.allowed
-    assert "quickstart.yaml:20:" in error.where
+    assert "digits.yaml:20:" in error.where
 
 
 def test_a_budget_that_nothing_meets_names_what_would() -> None:
     error = refused("search.budget.tolerance=1e-9")
     assert "tolerance" in error.allowed
-    assert "quickstart.yaml:17:" in error.where
+    assert "digits.yaml:17:" in error.where
 
 
 def test_few_images_a_worker_are_warned_about() -> None:

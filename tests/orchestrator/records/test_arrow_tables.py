@@ -16,9 +16,10 @@ import pytest
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli import export_tables as lakehouse
 from compound.orchestrator.cli.export_tables import held_out_metrics
+from compound.orchestrator.cli.printing.named_study import find
 from compound.orchestrator.cli.printing.table_output import Format, emit_parts
 from compound.orchestrator.cli.query import answer, query
-from compound.orchestrator.cli.status import find, metrics
+from compound.orchestrator.cli.status import metrics
 from compound.orchestrator.records.arrow_tables import TABLES, table
 from compound.schemas.errors import SpecError, StoreError
 from tests.support.command import compound
@@ -79,10 +80,26 @@ def queries_of_the_page() -> list[str]:
     return re.findall(r"```sql\n(.*?)```", page.read_text(), re.DOTALL)
 
 
+def test_the_pages_queries_give_hours_and_idle_workers(
+    store: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (hours,), (share,) = (query_rows(sql, store, capsys) for sql in queries_of_the_page()[:2])
+    assert (hours["study"], hours["doing"]) == ("small", "training"), "no job has waited"
+    opened, study_documents = find("small", store)
+    results = opened.results([job.request.job.id for job in study_documents.jobs]).values()
+    trained = sum(result.seconds for result in results) / 3600
+    assert trained < float(str(hours["hours"])) < 2 * trained + 0.01
+    assert 0 < float(str(share["busy"])) <= 1
+    lines = query_rows("select * from events order by number", store, capsys)
+    assert [line["kind"] for line in lines] == ["started", "ended"] * len(results)
+    assert {line["worker"] for line in lines} == {line["driver"] for line in lines}
+    assert {(line["attempt"], line["workers"]) for line in lines} == {(1, 1), (1, None)}
+
+
 def test_the_pages_queries_give_confusions_and_the_hardest_images(
     store: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    confusion, hardest = (query_rows(sql, store, capsys) for sql in queries_of_the_page())
+    *_, confusion, hardest = (query_rows(sql, store, capsys) for sql in queries_of_the_page())
     opened, study_documents = find("small", store)
     verdict = study_documents.verdict
     assert verdict and verdict.mistakes and study_documents.data

@@ -14,6 +14,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.records.history import History
 from compound.orchestrator.run.phase import PhaseRunner
 from compound.orchestrator.run.progress import Phase
+from compound.orchestrator.timeline.intervals import intervals
 from compound.schemas.job import Cause, Event, JobRequest, JobResult, Resources
 from compound.schemas.retries import RetryLimits
 from tests.support.failing_networks import hungry_request
@@ -87,6 +88,15 @@ def test_micro_batches_are_halved_until_they_fit(rig: Rig) -> None:
     ]
     ended = [event.job for event in log.events if event.kind == "ended"]
     assert sorted(ended) == sorted([request.job.id, fine.job.id]), "each job ends once"
+    told = [event for event in log.events if event.job == request.job.id and event.kind != "epoch"]
+    kinds = [(event.kind, event.attempt) for event in told]
+    assert kinds == [
+        *(pair for n in (1, 2) for pair in (("started", n), ("again", n))),
+        ("started", 3),
+        ("ended", 3),
+    ]
+    doing = [(i.doing, i.attempt, i.workers) for i in intervals(told) if i.doing == "training"]
+    assert doing == [("training", n, 1) for n in (1, 2, 3)]
     assert (rig.result(request).status, rig.result(request).splits) == ("done", 4)
     assert rig.result(fine).splits == 1
     assert rig.train(request, fine)[1].phases == [Phase("search", 2, 0)]

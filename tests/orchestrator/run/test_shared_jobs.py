@@ -12,6 +12,8 @@ import pytest
 
 from compound.cluster.local_runner import LocalRunner
 from compound.jobs.store.artifacts import ArtifactStore
+from compound.jobs.store.format.checksummed_json import seal, unseal
+from compound.jobs.store.format.manifest import Writer
 from compound.orchestrator.records.history import History
 from compound.orchestrator.run import shared_jobs
 from compound.orchestrator.run.phase import PhaseRunner
@@ -82,6 +84,53 @@ def test_what_a_dead_driver_has_reserved_is_taken_over(ledger: ArtifactStore) ->
         assert taken(two, [job]) is job
     with driver(ledger, "one") as one:
         assert taken(one, [job]) is job, "the driver of study two is gone as well"
+
+
+def test_what_a_killed_driver_has_left_is_swept_by_the_next_one(ledger: ArtifactStore) -> None:
+    job, other = requests(2)
+    with driver(ledger, "dead") as dead:
+        assert taken(dead, [job]) is job
+    notes: list[str] = []
+    with driver(ledger, "alive") as alive, driver(ledger, "next"):
+        assert taken(alive, [other]) is other
+        following = SharedJobs(ledger.reservations("next"), notes.append)
+        following.sweep(), following.sweep()
+        assert [kept.study for kept in ledger.reservations("next").of_others()] == ["alive"]
+    (note,) = notes
+    assert note.startswith(f"study dead (process {os.getpid()} on ")
+    assert note.endswith(" has died: its reservation of 1 job is removed")
+    assert ledger.studies() == []
+
+
+def test_a_reservation_of_a_half_trained_job_is_kept_until_its_process_has_ended(
+    store: str,
+) -> None:
+    ledger, (job,) = ArtifactStore.open(store), requests(1)
+    with ledger.writer(job.job) as writer:
+        writer.finish(_stopped(job, writer.attempt))
+    with driver(ledger, "dead") as dead:
+        assert taken(dead, [job]) is job
+    with _writing(store, job, "begun") as process, driver(ledger, "next") as following:
+        following.sweep()
+        assert taken(following, [job]) is job, "the reservation says that its driver is dead"
+        following.clear()
+        process.kill()
+        process.wait()
+        following.sweep()
+        assert [*ledger.reservations("next").of_others()] == []
+
+
+def test_a_reservation_is_not_removed_once_its_study_runs_again(ledger: ArtifactStore) -> None:
+    (job,) = requests(1)
+    with driver(ledger, "dead") as dead:
+        assert taken(dead, [job]) is job
+    others = ledger.reservations("next")
+    (left,) = others.left_behind()
+    with driver(ledger, "dead"):
+        assert not others.remove(left)
+        assert [*others.left_behind()] == []
+    assert others.remove(left)
+    assert not others.remove(left), "it is gone"
 
 
 @pytest.mark.parametrize("put", ["pipe", "folder", "damage"])
@@ -175,6 +224,24 @@ def test_an_attempt_without_a_reservation_is_waited_for_while_its_process_lives(
         process.kill()
         process.wait()
         assert taken(two, [job]) is job
+
+
+def test_a_claim_from_a_container_that_shares_its_hosts_name_is_waited_for(store: str) -> None:
+    ledger, (job,) = ArtifactStore.open(store), requests(1)
+    with ledger.writer(job.job) as writer:
+        writer.finish(_stopped(job, writer.attempt))
+    with _writing(store, job, "claimed") as process:
+        (path,) = Path(store, "jobs", job.job.id).glob("attempt-0002-*/claim.json")
+        key = str(path.relative_to(store))
+        claimed = unseal(path.read_bytes(), Writer, "", key)
+        process.kill()
+        process.wait()
+    elsewhere = {"pid": os.getpid(), "process": f"{'0' * 12}-{os.getpid()}-1"}
+    with driver(ledger, "two") as two:
+        assert taken(two, [job]) is job, "its process has ended"
+        two.release(job.job.id)
+        path.write_bytes(seal("claim", claimed.model_copy(update=elsewhere), key))
+        assert taken(two, [job]) is None, "here no process of that number is to be seen"
 
 
 def test_an_attempt_that_a_dead_driver_had_reserved_is_not_waited_for(store: str) -> None:

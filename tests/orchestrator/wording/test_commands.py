@@ -6,10 +6,14 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+import typer.main
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compound.orchestrator.wording.commands import command
+from compound.orchestrator.cli.app import app
+from compound.orchestrator.cli.printing.command_line import as_typed, typed_program
+from compound.orchestrator.wording.commands import command, commented, resuming, with_settings
 
 ROOT = Path(__file__).parents[3]
 _BUILT = re.compile(r"compound [a-z]+ (.*--|\x00)")
@@ -47,6 +51,56 @@ def test_a_path_is_no_option_and_a_home_stays_one() -> None:
 
 def test_secrets_are_masked() -> None:
     assert "secret" not in command("plan", ("x",), ["store=s3://key:secret@bucket"])
+
+
+@pytest.mark.parametrize("typed", [".venv/bin/compound", "/my tools/compound"])
+def test_commands_begin_as_the_program_was_typed(typed: str) -> None:
+    first = shlex.quote(typed)
+    text = "next: compound run a.yaml    # or `compound status x`"
+    assert as_typed(text, typed) == f"next: {first} run a.yaml    # or `{first} status x`"
+    kept = (
+        "Compound scaling brought nothing; compound scaling, /bin/compound run, python -m compound "
+        "run, my-compound run, compound runs"
+    )
+    assert as_typed(kept, typed) == kept and as_typed(text, "") == text
+
+
+def test_every_command_is_known_where_it_is_printed_as_typed() -> None:
+    for name in typer.main.get_command(app).commands:  # type: ignore[attr-defined]
+        assert as_typed(f"compound {name}", "x/compound") == f"x/compound {name}"
+
+
+def test_a_program_on_path_is_printed_by_its_name(tmp_path: Path, monkeypatch) -> None:
+    program = tmp_path / "bin" / "compound"
+    program.parent.mkdir()
+    program.write_text("")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", "/usr/bin")
+    assert typed_program(str(program)) == str(program)
+    monkeypatch.chdir(tmp_path)
+    assert typed_program("bin/compound") == "bin/compound"
+    monkeypatch.setenv("PATH", str(program.parent))
+    assert typed_program(str(program)) == typed_program("bin/compound") == ""
+    assert typed_program("/x/pytest") == typed_program("compound") == ""
+
+
+def test_what_goes_on_is_what_was_typed_or_says_what_is_to_be_named() -> None:
+    assert resuming("compound run /a.yaml", "x") == "compound run /a.yaml"
+    assert resuming("", "my specs/a.yml") == "compound run 'my specs/a.yml'"
+    assert resuming("", "x") == "compound run SPEC"
+    named = "compound run SPEC    # goes on; SPEC: the spec that started the study"
+    assert commented("compound run SPEC", "goes on") == named
+    assert commented("compound run a", "goes on") == "compound run a    # goes on"
+    assert commented("compound run a") == "compound run a"
+
+
+def test_settings_replace_those_of_the_same_key() -> None:
+    typed = "compound run 'my a.yaml' --set train.epochs=2 --set seed=1 --runner local"
+    assert with_settings(typed, ["train.epochs=3"]) == (
+        "compound run 'my a.yaml' --set seed=1 --runner local --set train.epochs=3"
+    )
+    for other in ("", "compound retry x", "compound run --plan plan.json"):
+        assert with_settings(other, ["seed=2"]) == "compound run SPEC --set seed=2"
 
 
 def test_no_other_code_puts_commands_together() -> None:

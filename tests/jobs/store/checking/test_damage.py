@@ -204,7 +204,7 @@ def test_a_newer_schema_is_refused_with_both_versions(store: ArtifactStore, patt
     path = newest(store, pattern)
     data = path.read_bytes()
     ours = b'"schema_version": %d' % SCHEMA_VERSION
-    rest = data[76:].replace(ours, b'"schema_version": 7', 1)
+    rest = data[76:].replace(ours, b'"schema_version": 7, "realm": "of schema 7"', 1)
     path.write_bytes(data[:12] + hashlib.sha256(rest).hexdigest().encode() + rest)
     with pytest.raises(StoreError, match=rf"schema 7; .* up to {SCHEMA_VERSION}") as caught:
         again = ArtifactStore.open(store.uri)

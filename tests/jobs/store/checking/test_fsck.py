@@ -277,7 +277,7 @@ def test_a_newer_record_is_told_with_both_versions(ended: ArtifactStore) -> None
     for path in [*files_of(ended, "manifest-*.json"), *files_of(ended, "plan.json")]:
         data = path.read_bytes()
         ours = b'"schema_version": %d' % SCHEMA_VERSION
-        rest = data[76:].replace(ours, b'"schema_version": 7', 1)
+        rest = data[76:].replace(ours, b'"schema_version": 7, "realm": "of schema 7"', 1)
         path.write_bytes(data[:12] + sha256(rest).encode() + rest)
     before = everything(ended)
     newer = [finding for finding in check(ended, ALL) if finding.problem == "newer"]
@@ -287,6 +287,31 @@ def test_a_newer_record_is_told_with_both_versions(ended: ArtifactStore) -> None
     assert all(
         f"schema 7; this program reads up to {SCHEMA_VERSION}" in finding.what for finding in newer
     )
+
+
+def test_a_record_with_an_unknown_key_is_newer_and_not_damaged(ended: ArtifactStore) -> None:
+    path = files_of(ended, "manifest-*.json")[-1]
+    rest = path.read_bytes()[76:].replace(b'"content": {', b'"content": {"mood": "good", ', 1)
+    path.write_bytes(b'{"sha256": "' + sha256(rest).encode() + rest)
+    (finding,) = [finding for finding in check(ended) if finding.problem == "newer"]
+    assert (
+        finding.grave and finding.what == "a newer compound wrote it: this one does not know mood"
+    )
+    with pytest.raises(StoreError, match="does not know mood"):
+        ended.rows(JOB.id)
+
+
+def test_the_reservation_of_a_dead_driver_is_an_orphan(store: ArtifactStore) -> None:
+    with store.study("alive").lease({}):
+        for study in ("alive", "dead"):
+            store.reservations(study).put([JOB.id])
+        (finding,) = check(store)
+        assert (finding.problem, finding.owner, finding.kind) == ("orphan", "dead", "reservation")
+        assert finding.size and not finding.grave and "has died" in finding.what
+        (finding,) = check(store, CheckOptions(delete=True))
+        assert finding.deleted
+        assert [kept.study for kept in store.reservations("next").of_others()] == ["alive"]
+        assert check(store) == []
 
 
 def test_a_row_that_was_cut_off_is_no_damage(killed: ArtifactStore) -> None:

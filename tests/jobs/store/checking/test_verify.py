@@ -84,3 +84,19 @@ def test_an_unknown_study_is_refused(
     store: ArtifactStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert verify(store, capsys, "nosuch")[0] == 2
+
+
+def test_missing_and_damaged_files_are_counted_apart(
+    store: ArtifactStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in files_of(store, "model.safetensors"):
+        path.unlink()
+    path = files_of(store, "optimizer.safetensors")[0]
+    path.write_bytes(path.read_bytes()[:-1])
+    _, out = verify(store, capsys, "--json")
+    kinds = [damage["kind"] for damage in json.loads(out)["damaged"]]
+    missing = kinds.count("missing")
+    assert missing and set(kinds) == {"missing", "damaged"}
+    code, out = verify(store, capsys)
+    assert code == 1 and f"{missing} missing" in out and f"{len(kinds) - missing} damaged" in out
+    assert "next: compound run SPEC    # SPEC: the spec that started the study" in out

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+import zlib
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,25 @@ def test_events_come_back_in_order(study: StudyFolder) -> None:
     for event in events:
         study.append_event(event)
     assert study.events() == events
+
+
+def test_events_have_the_time_when_they_were_made(study: StudyFolder) -> None:
+    before = time.time()
+    event = Event(kind="started", job=JOB.id, attempt=2, host="a", hosts=("a", "b"))
+    after = time.time()
+    study.append_event(event)
+    (read,) = study.events()
+    assert read == event
+    assert read.wall_time is not None and before <= read.wall_time <= after
+
+
+def test_a_line_of_an_older_version_has_no_time(study: StudyFolder) -> None:
+    content = f'{{"kind":"started","job":"{JOB.id}","label":"","message":""}}'.encode()
+    path = Path(study.path("spec.json")).with_name("events.jsonl")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b'{"crc32": "%08x", "event": %s}\n' % (zlib.crc32(content), content))
+    (event,) = study.events()
+    assert (event.wall_time, event.attempt, event.host, event.hosts) == (None, 0, "", ())
 
 
 def test_a_torn_event_costs_only_itself(

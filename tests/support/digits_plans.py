@@ -1,4 +1,4 @@
-"""Plans of the quickstart with overrides, and why some are refused."""
+"""Plans of examples/digits.yaml with overrides, and why some are refused."""
 
 from pathlib import Path
 
@@ -15,15 +15,15 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def study(*overrides: str) -> tuple[StudySpec, Plan]:
-    """Plan the quickstart with overrides."""
-    file = load(EXAMPLES / "quickstart.yaml", overrides)
+    """Plan that study with overrides."""
+    file = load(EXAMPLES / "digits.yaml", overrides)
     assert isinstance(file.spec, StudySpec)
     return file.spec, plan_study(file.spec, summarise(file.spec.data))
 
 
 def refused(*overrides: str) -> PlanError:
-    """Return why the quickstart with overrides cannot be planned, with its place."""
-    file: SpecFile = load(EXAMPLES / "quickstart.yaml", overrides)
+    """Return why that study with overrides cannot be planned, with its place."""
+    file: SpecFile = load(EXAMPLES / "digits.yaml", overrides)
     with pytest.raises(PlanError) as caught:
         plan_study(file.spec, summarise(file.spec.data))
     explained = file.explain(caught.value)

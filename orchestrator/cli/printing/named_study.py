@@ -1,0 +1,55 @@
+"""A study as it is named on a command line: by its name in a store, or by its spec."""
+
+from pathlib import Path
+
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.jobs.store.format.file_kinds import STUDY_NAME
+from compound.orchestrator.cli.printing.command_line import DEFAULT_STORE
+from compound.orchestrator.records.documents import Documents, documents
+from compound.orchestrator.wording.numbers import closest
+from compound.schemas.errors import SpecError, StoreError
+from compound.schemas.store_uri import masked
+
+
+def find(study: str, uri: str | None) -> tuple[ArtifactStore, Documents]:
+    """Return a study of a store; `study` is its name, or the path of its spec.
+
+    Raises StoreError: there is no such store, or no such study in it; SpecError: a spec, and
+    another store than its own.
+    """
+    study, store = opened(study, uri)
+    stored = documents(store.study(study)) if STUDY_NAME.fullmatch(study) else None
+    if stored is None:
+        raise unknown_study(study, store)
+    return store.knowing(study), stored
+
+
+def opened(study: str, uri: str | None) -> tuple[str, ArtifactStore]:
+    """Return a study's name, and the store that it is looked for in."""
+    if is_spec(study):
+        from compound.orchestrator.spec.load import load  # a parser that a name need not wait for
+
+        spec = load(Path(study)).spec
+        if uri is not None and uri.rstrip("/") != spec.store.rstrip("/"):
+            raise SpecError(
+                f"--store {masked(uri)} has no effect: {study} names its own store, {spec.store}",
+                allowed="a spec, or the name of a study with `--store`",
+            )
+        study, uri = spec.name, spec.store
+    return study, ArtifactStore.open(uri or DEFAULT_STORE, create=False)
+
+
+def is_spec(study: str) -> bool:
+    """Whether that is the path of a spec, and not a study's name, which has no dots."""
+    return study.endswith((".yaml", ".yml"))
+
+
+def unknown_study(study: str, store: ArtifactStore) -> StoreError:
+    """Return the error for a study that a store does not have."""
+    studies = store.studies()
+    return StoreError(
+        f"no study is called '{study}'{closest(study, studies)}",
+        where=store.uri,
+        allowed=", ".join(studies) or "this store has no study yet",
+        next_step="compound run SPEC    # SPEC: the spec of the study to begin",
+    )
