@@ -10,7 +10,7 @@ from compound.orchestrator.answer.answer_text import amount_text
 from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.numbers import counted
 from compound.schemas.answer import AnswerRow
-from compound.schemas.study import AnySpec, StudySpec
+from compound.schemas.study import AnySpec
 
 _SUFFIX = 48
 """Characters of a study's name that a study for one network keeps."""
@@ -47,7 +47,7 @@ def training(spec: AnySpec, typed: str, row: AnswerRow, store: str) -> NextStep:
 
 
 def _settings(spec: AnySpec, row: AnswerRow) -> Iterator[str]:
-    if not isinstance(spec, StudySpec):
+    if spec.search is None:
         yield f"phi={row.phi:g}"
         yield f"name={_named(spec, row)}"
         return
@@ -57,7 +57,7 @@ def _settings(spec: AnySpec, row: AnswerRow) -> Iterator[str]:
     yield _phis([row.phi])
     if len(spec.ways) > len(_ways(row)):
         yield f"family.along=[{', '.join(_ways(row))}]"
-    if spec.family.seeds > 1:
+    if spec.family_seeds > 1:
         yield "family.seeds=1"
     yield f"name={_named(spec, row)}"
 
@@ -71,9 +71,9 @@ def _ways(row: AnswerRow) -> tuple[str, ...]:
     return ("choice",) if row.way == "choice" else ("choice", row.way)
 
 
-def _is_wide(spec: StudySpec, row: AnswerRow) -> bool:
+def _is_wide(spec: AnySpec, row: AnswerRow) -> bool:
     """Whether the family trains more networks or seeds at each phi than are needed."""
-    return spec.family.seeds > 1 or len(spec.ways) > len(_ways(row))
+    return spec.family_seeds > 1 or len(spec.ways) > len(_ways(row))
 
 
 def _named(spec: AnySpec, row: AnswerRow) -> str:
@@ -84,12 +84,13 @@ def _named(spec: AnySpec, row: AnswerRow) -> str:
 
 def _takes(spec: AnySpec, row: AnswerRow) -> str:
     """Say how many jobs the command trains anew, and their hours together."""
-    seeds = spec.family_seeds if not isinstance(spec, StudySpec) else 1
-    jobs = seeds * len(_ways(row)) if isinstance(spec, StudySpec) else seeds
+    jobs = len(_ways(row)) if spec.search else spec.family_seeds
     cost = row.training
     hours = f", about {amount_text(jobs * cost.hours)} {cost.unit}" if cost else ""
-    beside = ": the network with one seed, and the choice's of the same phi" * (jobs == 2)
-    apart = isinstance(spec, StudySpec) and _is_wide(spec, row)
+    beside = ": the network with one seed, and the choice's of the same phi" * bool(
+        spec.search and jobs == 2
+    )
+    apart = bool(spec.search) and _is_wide(spec, row)
     name = f", as the study {_named(spec, row)}, which takes what is trained from the store"
     return f"it trains {counted(jobs, 'job')}{hours}{beside}{name * apart}"
 
