@@ -75,6 +75,7 @@ def init(path: Path, study: str | None = None, uri: str | None = None) -> None:
 
 def _text_of(study: str, uri: str | None) -> str:
     """Return the text of the spec that a study was run with, without the settings typed then."""
-    from compound.orchestrator.cli.printing.named_study import find  # pyarrow, which a starter need not wait for
+    # It loads pyarrow, which a starter need not wait for.
+    from compound.orchestrator.cli.printing.named_study import find
 
     return find(study, uri)[1].record.text
