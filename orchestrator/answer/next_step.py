@@ -71,9 +71,9 @@ def _ways(row: AnswerRow) -> tuple[str, ...]:
     return ("choice",) if row.way == "choice" else ("choice", row.way)
 
 
-def _is_wide(spec: StudySpec, row: AnswerRow) -> bool:
+def _is_wide(spec: AnySpec, row: AnswerRow) -> bool:
     """Whether the family trains more networks or seeds at each phi than are needed."""
-    return spec.family.seeds > 1 or len(spec.ways) > len(_ways(row))
+    return spec.family_seeds > 1 or len(spec.ways) > len(_ways(row))
 
 
 def _named(spec: AnySpec, row: AnswerRow) -> str:
@@ -84,12 +84,11 @@ def _named(spec: AnySpec, row: AnswerRow) -> str:
 
 def _takes(spec: AnySpec, row: AnswerRow) -> str:
     """Say how many jobs the command trains anew, and their hours together."""
-    seeds = spec.family_seeds if not isinstance(spec, StudySpec) else 1
-    jobs = seeds * len(_ways(row)) if isinstance(spec, StudySpec) else seeds
+    jobs = len(_ways(row)) if spec.search else spec.family_seeds
     cost = row.training
     hours = f", about {amount_text(jobs * cost.hours)} {cost.unit}" if cost else ""
     beside = ": the network with one seed, and the choice's of the same phi" * (jobs == 2)
-    apart = isinstance(spec, StudySpec) and _is_wide(spec, row)
+    apart = spec.search is not None and _is_wide(spec, row)
     name = f", as the study {_named(spec, row)}, which takes what is trained from the store"
     return f"it trains {counted(jobs, 'job')}{hours}{beside}{name * apart}"
 

@@ -68,6 +68,7 @@ def _of_jobs(
         return
     yield from losses.rows(opened, _lines(made["metrics"]) if "metrics" in made else None)
     yield from losses.files(opened)
+    yield from losses.checkpoints(opened) if "checkpoints" in made else ()
     if "predictions" in made:
         tested = stored.test.scores if stored.test else ()
         read = _parts(made["predictions"])

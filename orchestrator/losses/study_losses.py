@@ -108,8 +108,13 @@ class StudyLosses:
         return missing_rows(self._study, self._store.uri, lost)
 
     def files(self, jobs: "Mapping[str, JobLoss]") -> list[str]:
-        """Say which files of jobs are gone."""
+        """Say which files of rows and predictions are gone."""
         gone = {job: loss.files for job, loss in jobs.items() if loss.files}
+        return missing_files(self._study, self._store.uri, gone)
+
+    def checkpoints(self, jobs: "Mapping[str, JobLoss]") -> list[str]:
+        """Say which files of checkpoints are gone."""
+        gone = {job: loss.checkpoints for job, loss in jobs.items() if loss.checkpoints}
         return missing_files(self._study, self._store.uri, gone)
 
     def predictions(
@@ -137,7 +142,10 @@ def _behind(state: JobState, seen: KnownJob | None) -> int:
 
 
 def lost_parts(store: ArtifactStore, stored: Documents) -> list[str]:
-    """Say what a study lacks, before something is made of its documents and rows."""
+    """Say what a study lacks, before something is made of its documents and rows.
+
+    No answer is made of weights: checkpoints that are gone are the business of `fsck`.
+    """
     losses = StudyLosses(store, stored.record.spec.name)
     planned = [job.request.job.id for job in stored.jobs]
     jobs = losses.jobs(planned)

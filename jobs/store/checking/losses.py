@@ -28,7 +28,9 @@ class JobLoss(NamedTuple):
     lost: int
     """The lines that are certainly gone."""
     files: tuple[str, ...] = ()
-    """The keys of files that its newest commit names, and that are not there."""
+    """The keys of files of rows and predictions that its newest commit names, and that are gone."""
+    checkpoints: tuple[str, ...] = ()
+    """The same for the files of checkpoints, which no row and no answer is made of."""
     predicts: bool = False
     """Whether its newest commit names predictions."""
 
@@ -81,10 +83,16 @@ def _loss(newest: Manifest | None, gone: tuple[str, ...], seen: KnownJob | None)
     expected = max(seen.rows, seen.epoch) if seen else 0
     if newest is None or (seen and _is_older(newest, seen)):
         rows = newest.rows if newest else 0
-        return JobLoss(max(expected, rows), max(0, expected - rows), gone)
-    ended = newest.result is not None
-    lost = sum(part.rows for part in newest.parts if ended and part.key in gone)
-    return JobLoss(newest.rows, lost, gone, newest.predictions is not None)
+        lost, predicts = max(0, expected - rows), False
+    else:
+        ended, rows = newest.result is not None, newest.rows
+        lost = sum(part.rows for part in newest.parts if ended and part.key in gone)
+        predicts = newest.predictions is not None
+    saved = newest.checkpoint_keys if newest else frozenset[str]()
+    files = tuple(key for key in gone if key not in saved)
+    return JobLoss(
+        max(expected, rows), lost, files, tuple(key for key in gone if key in saved), predicts
+    )
 
 
 def _is_older(newest: Manifest, seen: KnownJob) -> bool:

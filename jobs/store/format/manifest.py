@@ -156,6 +156,12 @@ class Manifest(Model):
         return sum(part.rows for part in self.parts)
 
     @property
+    def checkpoint_keys(self) -> frozenset[str]:
+        """The keys of all files of its checkpoints."""
+        saved = (checkpoint.files.values() for checkpoint in self.checkpoints)
+        return frozenset(file.key for file in chain.from_iterable(saved))
+
+    @property
     def files(self) -> list[StoredFile]:
         """All files that it names."""
         checkpoints = (checkpoint.files.values() for checkpoint in self.checkpoints)
