@@ -9,12 +9,15 @@ import pytest
 
 SENTENCE = "compound: interrupted; type the same command again to resume\n"
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# What starts the tests in the background of a script ignores SIGINT, and so would the child.
+AS_TYPED = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
 RUN = "from compound.orchestrator.__main__ import main; main(None)"
 
 
 def ended(number: signal.Signals, when: str, folder: Path, *words: str) -> tuple[int, str]:
     """Run a command that sends itself a signal when a module is imported, or at a name."""
     code = f"""
+{AS_TYPED}
 import os, sys
 class Sender:
     def find_spec(self, name, path=None, target=None):
@@ -55,6 +58,7 @@ def test_an_interrupt_that_a_callback_swallows_still_ends_the_command(
     number: signal.Signals, tmp_path: Path
 ) -> None:
     code = f"""
+{AS_TYPED}
 import os
 from compound.jobs.wording.interrupted import ending_by_signals, raise_on_signals
 class Callback:

@@ -93,7 +93,7 @@ def test_a_damaged_shard_is_named_and_the_checkpoint_before_taken(
     with pytest.raises(SystemExit) as caught:
         main(["verify", "--store", saved.uri])
     out = capsys.readouterr().out.replace("\n", "")
-    assert caught.value.code == 1 and "1 damaged" in out
+    assert caught.value.code == 1 and f"1 {'missing' if how == 'gone' else 'damaged'}" in out
     checkpoint = saved.checkpoint(JOB.id)
     assert checkpoint and checkpoint.epoch == 1
     assert "shard-00003-of-00003.safetensors" in caplog.text and "epoch-0001-shards" in caplog.text
