@@ -90,7 +90,8 @@ def check_change(whole: Whole, number: int, at: Path) -> tuple[Mutation, set[str
 def check_repair(whole: Whole, root: Path, changed: FileContents, reported: bool) -> None:
     """Let fsck repair and delete: what is whole stays, and so do the numbers."""
     kept = {key for key, data in whole.files.items() if changed.get(key) == data}
-    lost = {key for key in kept & removed_by_fsck(root) if _is_data(key)}
+    named = {key for key in kept if _is_data(key) and _is_named(key, changed)}
+    lost = named & removed_by_fsck(root)
     assert not lost, f"fsck removed {lost}"
     left = {*files_in(root).values()}
     of_jobs = {data: key for key, data in whole.files.items() if key.startswith("jobs/")}
@@ -116,6 +117,12 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def _is_named(key: str, files: FileContents) -> bool:
+    """Whether a manifest names a file: rows of a commit whose manifest is gone are in the next."""
+    name = key.rpartition("/")[2].encode()
+    return any(name in data for file, data in files.items() if kind_of(file) == "manifest")
 
 
 def _is_data(key: str) -> bool:
