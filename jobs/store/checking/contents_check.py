@@ -32,17 +32,25 @@ def check_contents(files: Files, study: str, contents: StudyContents) -> list[Fi
     The list is read before the files, which are never older than it; where a driver has changed it
     meanwhile, all is read again.
     """
+    folder = contents.key.rpartition("/")[0]
     while True:
         try:
             listed = contents.read()
         except StoreError:
-            return []  # a finding of its own
+            return _unreadable(files, study, contents.key)
         begun = read_begun(files, study)
-        folder = contents.key.rpartition("/")[0]
         names = {e.key.removeprefix(f"{folder}/"): e for e in files.entries(folder)}
         findings = [*_ListCheck(files, study, folder, listed, names, begun).findings()]
         if not findings or listed is None or contents.read() == listed:
             return findings
+
+
+def _unreadable(files: Files, study: str, key: str) -> list[Finding]:
+    """Return a list of files that a folder hides; any other damage is a finding of its own."""
+    if key in {entry.key for entry in files.entries(key.rpartition("/")[0])}:
+        return []
+    finding = lost(files, study, key, "a folder lies in its place", "document")
+    return [finding.model_copy(update={"next_step": f"remove the folder; then {_NEW_LIST}"})]
 
 
 @dataclass(frozen=True)

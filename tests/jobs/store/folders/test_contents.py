@@ -52,6 +52,14 @@ def test_a_pipe_in_place_of_a_listed_file_is_one_problem(store: ArtifactStore, n
     assert problem.startswith(name) and "it is a pipe, not a file" in problem
 
 
+@pytest.mark.parametrize("name", ["plan.json", "contents.json"])
+def test_a_folder_in_place_of_a_listed_file_is_reported(store: ArtifactStore, name: str) -> None:
+    in_a(store, name).unlink()
+    in_a(store, name).mkdir()
+    (problem,) = problems(store)
+    assert problem in (f"{name} it is missing", f"{name} a folder lies in its place")
+
+
 def test_an_older_copy_is_told_by_its_number(store: ArtifactStore) -> None:
     path = in_a(store, "plan.json")
     before = path.read_bytes()
