@@ -19,10 +19,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.pairs import ray_for
 from tests.support import leftovers
 from tests.support.brief_runs import Fate, shuffled, words, written
 from tests.support.forked import Forked, forked
@@ -171,16 +172,6 @@ def _descriptors(ends: Ends) -> None:
             ends.descriptors.setdefault(f"{name} {pid}", []).append(leftovers.descriptors(pid))
 
 
-def _ray(runner: str) -> AbstractContextManager[str]:
-    """Start a Ray for drivers that need one; its address, or nothing."""
-    if runner == "local":
-        return nullcontext("")
-    from tests.support.own_ray import own_ray
-
-    cluster: AbstractContextManager[str] = own_ray()
-    return cluster
-
-
 def main() -> int:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -191,7 +182,7 @@ def main() -> int:
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix=f"ends-{secrets.token_hex(4)}-"))
     ends, draw, began = Ends(), random.Random(options.seed), time.monotonic()
-    with _ray(options.runner) as address:
+    with ray_for(options.runner) as address:
         place = Place(folder, options.runner, address)
         place.temporary.mkdir()
         for fate in shuffled(options.starts, draw):

@@ -186,7 +186,7 @@ def _reached(back_end: str, folder: Path) -> Iterator[None]:
         servers.close()
 
 
-def _ray(runner: str) -> AbstractContextManager[str]:
+def ray_for(runner: str) -> AbstractContextManager[str]:
     """Start a Ray for drivers that need one; its address, or nothing."""
     if runner == "local":
         return nullcontext("")
@@ -207,7 +207,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="compound-pairs-"))
     draw, counts, began = random.Random(options.seed), Counts(), time.monotonic()
     expected = {shared: Sweep(folder, "local", "local").alone(shared) for shared in SHARED}
-    with _reached(options.back_end, folder), _ray(options.runner) as address:
+    with _reached(options.back_end, folder), ray_for(options.runner) as address:
         sweep = Sweep(folder, options.runner, options.back_end, address)
         for number in range(options.pairs):
             one_pair(sweep, [*SHARED][number % len(SHARED)], draw, expected, counts)
