@@ -7,7 +7,7 @@ from compound.orchestrator.cli.printing.command_line import DEFAULT_STORE
 from compound.orchestrator.losses.study_losses import checkable_jobs, lost_study, study_folder
 from compound.orchestrator.records.documents import Documents, documents
 from compound.orchestrator.wording.numbers import closest
-from compound.schemas.errors import SpecError, StoreError
+from compound.schemas.errors import SpecError, StoreError, UnknownError
 from compound.schemas.store_uri import masked
 
 
@@ -59,7 +59,7 @@ def unknown_study(study: str, store: ArtifactStore) -> StoreError:
     if lost := lost_study(store, study):
         return lost
     studies = store.studies()
-    return StoreError(
+    return UnknownError(
         f"no study is called '{study}'{closest(study, studies)}",
         where=store.uri,
         allowed=", ".join(studies) or "this store has no study yet",

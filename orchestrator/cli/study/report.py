@@ -11,6 +11,7 @@ from compound.orchestrator.cli.printing.named_study import find
 from compound.orchestrator.cli.printing.output import note, note_lost, print_json, say
 from compound.orchestrator.losses.study_losses import lost_parts
 from compound.orchestrator.records.documents import PLAN, Documents
+from compound.orchestrator.records.stored_rows import StoredRows
 from compound.orchestrator.report.inputs import ReportInputs
 from compound.orchestrator.timeline.job_standing import ended_results
 from compound.orchestrator.wording.commands import command, commented, resuming
@@ -74,7 +75,7 @@ def write_report(store: ArtifactStore, stored: Documents, answer: Answer | None)
             next_step=f"pip install {error.name} && {command('report', (name,), store=store.uri)}",
         ) from error
     folder = store.study(name)
-    folder.put_text(REPORT, render(_inputs(store, stored, answer)))
+    folder.put_text(REPORT, render(report_inputs(store, stored, answer)))
     return folder.path(REPORT)
 
 
@@ -88,8 +89,11 @@ def report_or_reason(
         return error
 
 
-def _inputs(store: ArtifactStore, stored: Documents, answer: Answer | None) -> ReportInputs:
-    """Read what a report shows."""
+def report_inputs(store: ArtifactStore, stored: Documents, answer: Answer | None) -> ReportInputs:
+    """Read what a report shows; rows of jobs when they are drawn.
+
+    StoreError: nothing is planned yet.
+    """
     planned = stored.plan or stored.trained
     if planned is None:
         raise _unplanned(store, stored.record.spec.name)
@@ -113,7 +117,7 @@ def _inputs(store: ArtifactStore, stored: Documents, answer: Answer | None) -> R
         answer=answer,
         rates=OtherRates.of(stored),
         resume=stored.record.resume,
-        rows={id_: store.rows(id_) for id_ in ids},
+        rows=StoredRows(store, ids),
         hosts=_hosts(store, results),
     )
 

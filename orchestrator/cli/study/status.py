@@ -55,10 +55,10 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
     gone = [*missing_rows(name, store.uri, rows), *study_status.missing]
     counts = Counter[str](stands.status for _, _, stands in pairs)
     waiting = store.reservations(name).waiting() if {*counts} - _ENDED else ""
-    answer = _answer(store, name, study_status)
+    answer = newest_answer(store, name, study_status)
     work = study_status.work(states, answer)
     answer = answer and answer.model_copy(update={"so_far": work.text})
-    steps = _steps(study, store, study_status, groups, work)
+    steps = next_steps(study, store, study_status, groups, work)
     if as_json:
         record = {
             "study": name,
@@ -104,7 +104,7 @@ def _words(status: StudyStatus, answer: Answer | None) -> Iterator[str | None]:
         yield from (f"data: {line}" for line in ledger_lines(status.data))
 
 
-def _steps(
+def next_steps(
     study: str, store: ArtifactStore, status: StudyStatus, groups: Sequence[Group], work: Work
 ) -> list[str]:
     """Return the commands that take a study further; nothing where it is at its end."""
@@ -132,7 +132,7 @@ def _documents(status: StudyStatus, answer: Answer | None) -> dict[str, Any]:
     }
 
 
-def _answer(store: ArtifactStore, name: str, status: StudyStatus) -> Answer | None:
+def newest_answer(store: ArtifactStore, name: str, status: StudyStatus) -> Answer | None:
     """Return a study's answer; made where there is none, or one that was picked by another rule."""
     written = status.answer
     older = written and not written.is_current(compared=ALONG in status.listed)

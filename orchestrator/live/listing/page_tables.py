@@ -1,0 +1,107 @@
+"""The tables of a study on its page, as Arrow: each number is a field that the store has."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from compound.orchestrator.live.reading.study_state import StudyState
+from compound.schemas.answer import Answer, AnswerRow
+from compound.schemas.metrics import ACCURACY
+
+_TEXT, _WHOLE, _NUMBER, _YES = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+
+JOBS: pa.Schema = pa.schema(
+    {
+        "label": _TEXT,
+        "phase": _TEXT,
+        "status": _TEXT,
+        "epoch": _WHOLE,
+        "epochs": _WHOLE,
+        "accuracy": _NUMBER,
+        "attempt": _WHOLE,
+        "host": _TEXT,
+        "since": _NUMBER,
+        "why": _TEXT,
+        "cause": _TEXT,
+        "candidate": _TEXT,
+        "seed": _WHOLE,
+        "resolution": _WHOLE,
+        "params": _WHOLE,
+        "job": _TEXT,
+    }
+)
+"""One row a planned job. `accuracy`: of validation images after the last epoch so far, a fraction
+of 1; `why`: what it waits for, or the message of its failure; `since`: when that wait began, in
+seconds since 1970; `cause`: the kind of its failure."""
+FAMILY: pa.Schema = pa.schema(
+    {
+        "way": _TEXT,
+        "phi": _NUMBER,
+        "ratio": _NUMBER,
+        "accuracy": _NUMBER,
+        "low": _NUMBER,
+        "high": _NUMBER,
+        "part": _TEXT,
+        "seeds": _WHOLE,
+        "gain": _NUMBER,
+        "gain_low": _NUMBER,
+        "gain_high": _NUMBER,
+        "worth": _YES,
+        "hours": _NUMBER,
+        "unit": _TEXT,
+        "basis": _TEXT,
+        "money": _NUMBER,
+        "resolution": _WHOLE,
+        "params": _WHOLE,
+        "macs": _WHOLE,
+        "depth": _NUMBER,
+        "width": _NUMBER,
+        "network": _TEXT,
+        "chosen": _YES,
+    }
+)
+"""One row a network of the answer: see schemas/answer.py. `gain`: of a doubling of cost, a fraction
+of 1; `hours`: of one training; `chosen`: the network that the answer takes."""
+
+
+def jobs_table(state: StudyState) -> pa.Table:
+    """Return where every job of a study stands."""
+    return pa.Table.from_pylist([*_jobs(state)], JOBS)
+
+
+def _jobs(state: StudyState) -> Iterator[dict[str, Any]]:
+    for line in state.planned:
+        stored, standing = state.states[line.job], state.standing[line.job]
+        cause = stored.cause
+        yield {
+            **line._asdict(),
+            "status": standing.status,
+            "since": standing.since,
+            "why": standing.message or (cause.message if cause else None),
+            "epoch": stored.epoch,
+            "accuracy": stored.metrics.get(ACCURACY),
+            "attempt": stored.attempt,
+            "host": stored.host,
+            "cause": cause.kind if cause else None,
+        }
+
+
+def family_table(answer: Answer | None) -> pa.Table:
+    """Return the networks of an answer."""
+    chosen = answer.row if answer else None
+    rows = [_network(row, chosen=row == chosen) for row in (answer.rows if answer else ())]
+    return pa.Table.from_pylist(rows, FAMILY)
+
+
+def _network(row: AnswerRow, *, chosen: bool) -> dict[str, Any]:
+    reached, doubling, cost = row.accuracy, row.doubling, row.training
+    fields = row.model_dump(include={*FAMILY.names} - {"accuracy"})
+    if reached:
+        fields |= {"accuracy": reached.value, **reached.model_dump(exclude={"value"})}
+    if doubling:
+        gains = {"gain": doubling.gain, "gain_low": doubling.low, "gain_high": doubling.high}
+        fields |= {**gains, "worth": doubling.worth}
+    if cost:
+        fields |= cost.model_dump(include={"hours", "unit", "basis", "money"})
+    return {**fields, "chosen": chosen}

@@ -1,0 +1,98 @@
+"""The tables of a study: a page of rows as a fragment or as a page of its own."""
+
+from dataclasses import dataclass
+from urllib.parse import urlencode, urlsplit
+
+import pyarrow as pa
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from compound.orchestrator.live.listing.page_tables import FAMILY, JOBS, family_table, jobs_table
+from compound.orchestrator.live.listing.table_query import Rows, TableQuery, page_of, parsed
+from compound.orchestrator.live.pages.columns import COLUMNS
+from compound.orchestrator.live.pages.study_requests import (
+    Read,
+    reader_of,
+    rendered,
+    study_of,
+    value_of,
+)
+from compound.orchestrator.live.reading.study_networks import CANDIDATES
+from compound.orchestrator.live.reading.study_state import StudyState
+from compound.schemas.errors import UnknownError
+
+SCHEMAS: dict[str, pa.Schema] = {"jobs": JOBS, "candidates": CANDIDATES, "family": FAMILY}
+
+
+@dataclass(frozen=True)
+class StudyTable:
+    """A table of a study, and what the URL asks of it."""
+
+    study: StudyState
+    read: Read
+    name: str
+    table: pa.Table
+    query: TableQuery
+
+    @property
+    def mark(self) -> str:
+        """What makes a page of it another one."""
+        return f"{self.study.revision} {id(self.table) if self.name == 'candidates' else ''}"
+
+
+async def table_page(request: Request) -> Response:
+    """Return a page of a table's rows: a fragment for htmx, for anybody else a page."""
+    study_table = await asked_table(request)
+    rows = await run_in_threadpool(page_of, study_table.table, study_table.query)
+    fragment = "HX-Request" in request.headers
+    template = "table_fragment.html.j2" if fragment else "table_page.html.j2"
+    mark = f"{template} {study_table.mark} {study_table.read.mark}"
+    return await rendered(request, template, mark, **_values(request, study_table, rows))
+
+
+def _values(request: Request, study_table: StudyTable, rows: Rows) -> dict[str, object]:
+    other_parameters = [
+        (key, value)
+        for key, value in request.query_params.multi_items()
+        if key.partition(".")[0] != study_table.name
+    ]
+
+    def link(query: TableQuery) -> str:
+        return urlencode([*other_parameters, *query.parameters()])
+
+    sort = [("sort", rows.query.sort)] if rows.query.sort else []
+    return {
+        "study": study_table.study,
+        "read": study_table.read,
+        "name": study_table.name,
+        "rows": rows,
+        "columns": COLUMNS[study_table.name],
+        "page": _page(request, study_table.study.name),
+        "link": link,
+        "kept": [*other_parameters, *((f"{study_table.name}.{key}", value) for key, value in sort)],
+        "all_rows": TableQuery(study_table.name, sort=rows.query.sort, rows=rows.query.rows),
+    }
+
+
+def _page(request: Request, study: str) -> str:
+    """Return the path of the page that a table is on: its own, or that of its study."""
+    around = urlsplit(request.headers.get("HX-Current-URL", "")).path
+    own = request.url.path
+    return own if around in ("", own) else f"/studies/{study}"
+
+
+async def asked_table(request: Request) -> StudyTable:
+    """Return the table that a URL names, whole. UnknownError: a study has no such table."""
+    name = request.path_params["table"]
+    if name not in SCHEMAS:
+        raise UnknownError(f"there is no table '{name[:40]}'", allowed=", ".join(SCHEMAS))
+    query = parsed(name, SCHEMAS[name], request.query_params.multi_items())
+    state, read = await study_of(request)
+    if name == "candidates":
+        networks, read = value_of(
+            await reader_of(request).networks(state.name), f"the plan of {state.name}"
+        )
+        return StudyTable(state, read, name, networks.table, query)
+    make = jobs_table(state) if name == "jobs" else family_table(state.answer)
+    return StudyTable(state, read, name, make, query)

@@ -1,0 +1,120 @@
+"""The one reader of a store in a server: what is known of its studies, each read when asked for."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Generic, TypeVar
+
+import anyio
+
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.live.reading.last_known import STEP, LastKnown, Snapshot
+from compound.orchestrator.live.reading.study_networks import (
+    StudyFigures,
+    StudyNetworks,
+    read_figures,
+    read_networks,
+)
+from compound.orchestrator.live.reading.study_state import StudyState, read_state
+
+_THREADS = 6
+"""Readings at a time: most of a bucket's time is waiting."""
+_STUDIES = 24
+"""Studies whose state is kept: one of 10,000 jobs takes about 30 MB."""
+PATIENCE = 0.2
+"""Seconds that a page waits for what is being read, before it shows what was known."""
+FIRST = 1.0
+"""The same where nothing is known yet."""
+
+V = TypeVar("V")
+
+
+class _Recent(Generic[V]):
+    """The values that were asked for last, by key; the others are forgotten."""
+
+    def __init__(self, make: Callable[[Hashable], V], most: int) -> None:
+        self._make, self._most, self._lock = make, most, threading.Lock()
+        self._values: OrderedDict[Hashable, V] = OrderedDict()
+
+    def get(self, key: Hashable) -> V:
+        with self._lock:
+            value = self._values.get(key)
+            if value is None:
+                value = self._values[key] = self._make(key)
+            self._values.move_to_end(key)
+            while len(self._values) > self._most:
+                self._values.popitem(last=False)
+            return value
+
+
+class StoreReader:
+    """Reads a store for all pages; nothing is read twice at once, and nothing blocks the server."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
+        self._names: LastKnown[Sequence[str]] = LastKnown(self._list, self._threads)
+        self._states: _Recent[LastKnown[StudyState]] = _Recent(self._state_of, _STUDIES)
+        self._networks: _Recent[LastKnown[StudyNetworks]] = _Recent(self._networks_of, _STUDIES)
+        self._figures: _Recent[LastKnown[StudyFigures]] = _Recent(self._figures_of, _STUDIES)
+
+    def close(self) -> None:
+        """Forget what waits to be read; what is being read ends by itself."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def opened(self) -> ArtifactStore:
+        """Open the store for reading. StoreError: it is not there, or of a newer schema."""
+        return ArtifactStore.open(self.uri, create=False)
+
+    async def names(self) -> Snapshot[Sequence[str]]:
+        """Return the names of all studies."""
+        return await _patient(self._names)
+
+    async def state(self, study: str) -> Snapshot[StudyState]:
+        """Return where a study stands."""
+        return await _patient(self._states.get(study))
+
+    async def networks(self, study: str) -> Snapshot[StudyNetworks]:
+        """Return the networks of a study."""
+        return await _patient(self._networks.get(study))
+
+    async def figures(self, study: str) -> Snapshot[StudyFigures]:
+        """Return the figures of a study."""
+        return await _patient(self._figures.get(study))
+
+    async def once(self, read: Callable[[ArtifactStore], V]) -> V:
+        """Read something that is not kept, such as a job's rows; errors are raised."""
+        future = self._threads.submit(lambda: read(self.opened()))
+        while not future.done():
+            await anyio.sleep(STEP)
+        return future.result()
+
+    def _list(self, before: Sequence[str] | None) -> Sequence[str]:
+        names = self.opened().studies()
+        return before if before == names else names
+
+    def _state_of(self, study: Hashable) -> LastKnown[StudyState]:
+        return LastKnown(partial(self._read_state, str(study)), self._threads)
+
+    def _networks_of(self, study: Hashable) -> LastKnown[StudyNetworks]:
+        def read(before: StudyNetworks | None) -> StudyNetworks:
+            return read_networks(self.opened(), str(study), before)
+
+        return LastKnown(read, self._threads)
+
+    def _figures_of(self, study: Hashable) -> LastKnown[StudyFigures]:
+        def read(before: StudyFigures | None) -> StudyFigures:
+            state = self._states.get(study).now().value
+            answer = state.answer if state else None
+            return read_figures(self.opened(), str(study), answer, before)
+
+        return LastKnown(read, self._threads)
+
+    def _read_state(self, study: str, before: StudyState | None) -> StudyState:
+        return read_state(self.opened(), study, before)
+
+
+async def _patient(value: LastKnown[V]) -> Snapshot[V]:
+    return await value.get(PATIENCE if value.now().value is not None else FIRST)
