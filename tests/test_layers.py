@@ -80,6 +80,7 @@ ORDER = (
     "orchestrator/forecast",
     "orchestrator/answer",
     "orchestrator/report",
+    "orchestrator/live/charts",
     "orchestrator/run",
     "orchestrator/study",
     "orchestrator/kinds",
