@@ -7,13 +7,18 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from compound.orchestrator.report.figure_style import BELOW, COLOURS, SYMBOLS, figure, log_axis
+from compound.orchestrator.report.figures.figure_style import (
+    BELOW,
+    COLOURS,
+    SYMBOLS,
+    figure,
+    log_axis,
+)
 from compound.orchestrator.report.inputs import PHI, ReportInputs
-from compound.orchestrator.report.table_cells import Cell, Table, count, number, spans, text
 from compound.orchestrator.wording.names import WAYS
-from compound.orchestrator.wording.numbers import percent, points, short
+from compound.orchestrator.wording.numbers import percent, short
 from compound.schemas.architecture import Way
-from compound.schemas.outcomes.along import WayLead, WayPoint, WaysCompared
+from compound.schemas.outcomes.along import WayPoint, WaysCompared
 
 APART = 1.025
 """Factor of cost by which marks of one phi are moved apart, so that intervals can be read."""
@@ -107,41 +112,3 @@ def _hover_text(point: WayPoint) -> str:
             f"{short(point.cost.macs)} MACs, {short(point.cost.params)} parameters<extra></extra>",
         )
     )
-
-
-def along_table(inputs: ReportInputs) -> Table:
-    """Return every way at every phi, with the lead of the choice over it."""
-    head = ("phi", "way", "accuracy, %", "interval, %", "the choice leads by, points", "interval")
-    heads = (*head, "seeds", "realised", "pixels", "parameters", "MACs", "single scores, %")
-    compared = inputs.along
-    leads = {(lead.phi, lead.over): lead for lead in compared.leads} if compared else {}
-    rows = [
-        _row(point, leads.get((point.phi, point.along)))
-        for point in (compared.points if compared else ())
-    ]
-    return Table(heads, tuple(rows))
-
-
-def _row(point: WayPoint, lead: WayLead | None) -> tuple[Cell, ...]:
-    scores = "  ".join(f"{100 * score:.2f}" for score in point.scores)
-    return (
-        number(point.phi, "{:g}", "strong"),
-        text(WAYS[point.along], title=f"network {point.network}"),
-        number(None if point.mean is None else 100 * point.mean, "{:.2f}"),
-        spans(point.low, point.high),
-        number(None) if lead is None else Cell(points(lead.estimate), lead.estimate),
-        _ends(lead),
-        Cell(f"{len(point.scores)} of {point.planned}", len(point.scores)),
-        number(point.ratio, "{:.3f}x"),
-        number(point.resolution),
-        count(point.cost.params),
-        count(point.cost.macs),
-        Cell(scores, point.mean or 0.0, "quiet"),
-    )
-
-
-def _ends(lead: WayLead | None) -> Cell:
-    if lead is None or lead.low is None or lead.high is None:
-        return number(None)
-    tone = "good" if lead.ahead else "bad" if lead.behind else ""
-    return Cell(f"{points(lead.low)} to {points(lead.high)}", lead.low, tone)

@@ -5,7 +5,7 @@ from statistics import fmean
 
 import plotly.graph_objects as go
 
-from compound.orchestrator.report.figure_style import BELOW, COLOURS, figure, log_axis
+from compound.orchestrator.report.figures.figure_style import BELOW, COLOURS, figure, log_axis
 from compound.orchestrator.report.inputs import PHI, ReportInputs, baseline_row, member_scores
 from compound.orchestrator.scale.power_law import band
 from compound.orchestrator.scale.power_law_text import between

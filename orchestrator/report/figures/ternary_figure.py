@@ -4,7 +4,14 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from compound.orchestrator.report.figure_style import CLEAR, GOLD, LABELS, SYMBOLS, figure, hover
+from compound.orchestrator.report.figures.figure_style import (
+    CLEAR,
+    GOLD,
+    LABELS,
+    SYMBOLS,
+    figure,
+    hover,
+)
 from compound.orchestrator.report.inputs import ReportRow
 from compound.orchestrator.wording.names import triple
 from compound.orchestrator.wording.numbers import percent

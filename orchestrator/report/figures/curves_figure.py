@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from compound.orchestrator.report.figure_style import COLOURS, GOLD, LABELS, figure
+from compound.orchestrator.report.figures.figure_style import COLOURS, GOLD, LABELS, figure
 from compound.orchestrator.report.inputs import (
     PHI,
     ReportInputs,

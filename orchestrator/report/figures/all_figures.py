@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from compound.orchestrator.report.along_figure import along_figure
-from compound.orchestrator.report.curves_figure import family_curves, search_curves
-from compound.orchestrator.report.family_figure import family
-from compound.orchestrator.report.figure_style import (
+from compound.orchestrator.report.figures.along_figure import along_figure
+from compound.orchestrator.report.figures.curves_figure import family_curves, search_curves
+from compound.orchestrator.report.figures.family_figure import family
+from compound.orchestrator.report.figures.figure_style import (
     BELOW,
     COLOURS,
     GOLD,
@@ -18,10 +18,10 @@ from compound.orchestrator.report.figure_style import (
     hover,
     log_axis,
 )
-from compound.orchestrator.report.gate_figure import gate
+from compound.orchestrator.report.figures.gate_figure import gate
+from compound.orchestrator.report.figures.rungs_figure import rungs
+from compound.orchestrator.report.figures.ternary_figure import ternary
 from compound.orchestrator.report.inputs import ReportInputs, ReportRow, baseline_row, report_rows
-from compound.orchestrator.report.rungs_figure import rungs
-from compound.orchestrator.report.ternary_figure import ternary
 from compound.orchestrator.wording.numbers import short
 from compound.schemas.architecture import Candidate
 from compound.schemas.design import CostUnit
