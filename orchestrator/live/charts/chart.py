@@ -5,46 +5,33 @@ from html import escape
 from math import isfinite
 from typing import Any, NamedTuple
 
-from compound.jobs.wording.printable import printable
+from compound.orchestrator.report.figures.figure import Figure, Trace, figure
 from compound.orchestrator.wording.numbers import counted
 
 Json = dict[str, Any]
-"""A part of a figure, of plain values that `json.dumps` takes."""
-CLEAR = "rgba(0,0,0,0)"
+"""A part of a figure."""
 GREY, PALE = "#7d8590", "rgba(127,127,127,0.35)"
-BELOW: Json = {
-    "orientation": "h",
-    "yref": "container",
-    "y": 0.01,
-    "yanchor": "bottom",
-    "x": 0,
-    "xanchor": "left",
-}
-"""A legend at the bottom of a figure, under the title of the axis at any width of the page."""
 
 
 class Chart(NamedTuple):
     """A figure, and in words what it does not show."""
 
-    figure: Json
-    """`data` and `layout`, as plotly takes them."""
+    figure: Figure
     note: str = ""
     """"" where everything is shown."""
 
 
-def chart(traces: Iterable[Json | None], height: int, *notes: str, **layout: Any) -> Chart | None:
-    """Return traces as a chart of so many pixels; None where there are none to draw."""
+def chart(
+    traces: Iterable[Trace | None], height: int, alt: str, *notes: str, **layout: Any
+) -> Chart | None:
+    """Return traces as a chart of so many pixels; None where there are none to draw.
+
+    `notes`: what it hides, a sentence each; `layout`: as `figure` takes it.
+    """
     drawn = [{"type": "scatter", **trace} for trace in traces if trace is not None]
     if not drawn:
         return None
-    plain: Json = {
-        "height": height,
-        "margin": {"l": 64, "r": 20, "t": 24, "b": 56},
-        "paper_bgcolor": CLEAR,
-        "plot_bgcolor": CLEAR,
-        "hoverlabel": {"align": "left"},
-    }
-    return Chart({"data": drawn, "layout": {**plain, **layout}}, " ".join(filter(None, notes)))
+    return Chart(figure(drawn, height, alt, **layout), " ".join(filter(None, notes)))
 
 
 def axis(title: str, **fields: Any) -> Json:
@@ -53,8 +40,8 @@ def axis(title: str, **fields: Any) -> Json:
 
 
 def text(value: str) -> str:
-    """Return a text for plotly, which takes some HTML: a stranger's marks are shown as they are."""
-    return escape(printable(value))
+    """Return a text for plotly, which takes some HTML: a stranger's marks are shown as text."""
+    return escape(value)
 
 
 def drawable(value: float | None) -> bool:

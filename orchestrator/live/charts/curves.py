@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from compound.orchestrator.live.charts.chart import (
-    BELOW,
     PALE,
     Chart,
     Json,
@@ -16,7 +15,7 @@ from compound.orchestrator.live.charts.chart import (
     text,
     without,
 )
-from compound.orchestrator.report.figure_style import COLOURS, GOLD, LABELS
+from compound.orchestrator.report.figures.figure_style import BELOW, COLOURS, GOLD, LABELS
 
 TOP, MOST = 8, 200
 """How many curves have a name, and how many are drawn at most."""
@@ -56,15 +55,14 @@ def curves_chart(curves: Sequence[Curve], top: int = TOP, most: int = MOST) -> C
         hidden(len(named) + len(thin), len(sound), "network"),
         without(len(curves) - len(sound), "network", "a finished epoch"),
     )
-    rows = len(named) // 2 + 1
     return chart(
         [_thin(thin), *reversed(lines)],
-        380 + 20 * rows,
+        400,
+        "Learning curves: validation accuracy after every epoch.",
         *notes,
         xaxis=axis("epoch", rangemode="nonnegative"),
         yaxis=axis("validation accuracy, %"),
         legend={**BELOW, "traceorder": "reversed"},
-        margin={"l": 64, "r": 20, "t": 16, "b": 90 + 20 * rows},
     )
 
 

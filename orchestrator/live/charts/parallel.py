@@ -8,8 +8,6 @@ from math import log10
 from typing import NamedTuple
 
 from compound.orchestrator.live.charts.chart import (
-    BELOW,
-    CLEAR,
     PALE,
     Chart,
     Json,
@@ -21,7 +19,7 @@ from compound.orchestrator.live.charts.chart import (
     without,
 )
 from compound.orchestrator.live.charts.networks import Network, best_first, selected
-from compound.orchestrator.report.figure_style import COLOURS, GOLD, LABELS
+from compound.orchestrator.report.figures.figure_style import BELOW, COLOURS, GOLD, LABELS
 from compound.orchestrator.wording.numbers import percent, short
 
 MOST = 300
@@ -90,7 +88,8 @@ def parallel_chart(networks: Sequence[Network], most: int = MOST) -> Chart | Non
     star = _trace(chosen, scaled, {"name": "chosen", "line": {"color": GOLD, "width": 4}})
     return chart(
         [_bars(), *reversed(coloured), *kinds, star],
-        460,
+        400,
+        "Networks as lines over their multipliers, costs and accuracy.",
         hidden(len(lines), len(sound), "network", "The best and a sample of the rest:"),
         without(len(networks) - len(sound), "network", "a score"),
         xaxis={"visible": False, "range": [-0.35, len(_AXES) - 0.65], "fixedrange": True},
@@ -98,7 +97,8 @@ def parallel_chart(networks: Sequence[Network], most: int = MOST) -> Chart | Non
         annotations=[note for position, end in enumerate(scaled) for note in _ends(position, end)],
         legend=BELOW,
         hovermode="closest",
-        margin={"l": 8, "r": 8, "t": 8, "b": 90},
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        columns=("network", *(axis.title for axis in _AXES)),
     )
 
 
@@ -121,7 +121,8 @@ def _trace(networks: Sequence[Network], scaled: Sequence[_Scaled], style: Json) 
     return {
         "x": broken([*positions] for _ in networks),
         "y": broken([end.height(network) for end in scaled] for network in networks),
-        "customdata": broken([network.id] * len(scaled) for network in networks),
+        "ids": broken([network.id] * len(scaled) for network in networks),
+        "customdata": [[text(n.name), *(axis.value(n) for axis in _AXES)] for n in networks],
         "text": broken([_hover(network)] * len(scaled) for network in networks),
         "mode": "lines",
         "hovertemplate": "%{text}<extra></extra>",
@@ -149,7 +150,7 @@ def _bars() -> Json:
 
 def _ends(position: int, end: _Scaled) -> list[Json]:
     """Return the name of an axis, and the values at its ends."""
-    plain = {"x": position, "showarrow": False, "bgcolor": CLEAR, "font": {"size": 12}}
+    plain = {"x": position, "showarrow": False, "font": {"size": 12}}
     return [
         {**plain, "y": 1.12, "text": f"<b>{end.axis.title}</b>"},
         {**plain, "y": 1.05, "text": end.axis.write(end.high)},

@@ -38,7 +38,8 @@ def spend_chart(ends: Floats, hours: Floats, unit: str, limit: float | None = No
     elapsed = (times[keep] - times[0]) / 3600
     return chart(
         [_curve(elapsed, total[keep], unit), _limit(limit, float(elapsed[-1]))],
-        300,
+        280,
+        f"The {unit} that epochs have taken, over time.",
         f"{counted(len(times), 'epoch')} took {total[-1]:,.3g} {unit}.",
         without(int((~sound).sum()), "epoch", "a time"),
         xaxis=axis("hours since the first epoch ended", rangemode="tozero"),

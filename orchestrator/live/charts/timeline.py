@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from time import gmtime, strftime
 
 from compound.orchestrator.live.charts.chart import (
-    BELOW,
     Chart,
     Json,
     axis,
@@ -16,6 +15,7 @@ from compound.orchestrator.live.charts.chart import (
     without,
 )
 from compound.orchestrator.live.charts.spans import NO_WORKER, Span, lanes, together
+from compound.orchestrator.report.figures.figure_style import BELOW
 from compound.orchestrator.timeline.intervals import Doing
 from compound.orchestrator.wording.numbers import duration
 
@@ -49,10 +49,10 @@ def timeline_chart(drawn: Sequence[Span], most: int = MOST_LANES) -> Chart | Non
     parts = [span for of_lane in by_lane.values() for span in together(of_lane, least)]
     scale = _Scale(begin, seconds, positions, thick=max(3, min(16, 360 // len(by_lane))))
     traces = [scale.trace([s for s in parts if s.doing == doing], doing) for doing in _COLOURS]
-    height = 150 + len(by_lane) * (scale.thick + 10)
     return chart(
         [scale.idle(by_lane), *traces],
-        height,
+        84 + len(by_lane) * (scale.thick + 10),
+        "What every worker did over time.",
         hidden(len(by_lane) - (NO_WORKER in by_lane), workers, "worker", "The busiest"),
         f"Spans below {duration(least)} that do the same are drawn together."
         if len(parts) < sum(map(len, by_lane.values()))
@@ -70,7 +70,8 @@ def timeline_chart(drawn: Sequence[Span], most: int = MOST_LANES) -> Chart | Non
         },
         legend=BELOW,
         hovermode="closest",
-        margin={"l": 20, "r": 20, "t": 12, "b": 108},
+        margin={"l": 20, "r": 20, "t": 12, "b": 56},
+        columns=("worker", "did", "job", "from, s", "to, s"),
     )
 
 
@@ -106,7 +107,8 @@ class _Scale:
             "x": broken(self._points(span.begin, span.end) for span in drawn),
             "y": broken([self._positions[span.lane]] * 3 for span in drawn),
             "text": broken([_hover(span)] * 3 for span in drawn),
-            "customdata": broken([span.job] * 3 for span in drawn),
+            "ids": broken([span.job] * 3 for span in drawn),
+            "customdata": [self._row(span, name) for span in drawn],
             "mode": "lines",
             "name": name,
             "showlegend": True,
@@ -130,6 +132,10 @@ class _Scale:
             "line": {"color": "rgba(127,127,127,0.45)", "width": 2},
             "hoverinfo": "skip",
         }
+
+    def _row(self, span: Span, name: str) -> list[str | float]:
+        begin, end = (round(time - self._begin, 1) for time in (span.begin, span.end))
+        return [_lane_name(span.lane), name, text(span.label), begin, end]
 
     def _points(self, begin: float, end: float) -> list[float]:
         times = (begin, (begin + end) / 2, end)

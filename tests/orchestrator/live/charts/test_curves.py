@@ -13,8 +13,9 @@ def curve(number: int, last: float, kind: str = "mix", chosen: bool = False) -> 
 def drawn(curves: list[Curve]) -> tuple[list[dict], str]:
     made = curves_chart(curves)
     assert made is not None
-    json.dumps(made.figure, allow_nan=False)
-    return made.figure["data"], made.note
+    figure = made.figure.document()
+    json.dumps(figure, allow_nan=False)
+    return figure["data"], made.note
 
 
 def test_without_an_epoch_there_is_no_chart() -> None:

@@ -15,12 +15,13 @@ def network(number: int, accuracy: float | None, kind: str = "mix", macs: float 
 def drawn(networks: list[Network]) -> tuple[dict, str]:
     made = parallel_chart(networks)
     assert made is not None
-    json.dumps(made.figure, allow_nan=False)
-    return made.figure, made.note
+    figure = made.figure.document()
+    json.dumps(figure, allow_nan=False)
+    return figure, made.note
 
 
 def lines_of(figure: dict) -> int:
-    return sum(line["x"].count(None) for line in figure["data"] if "customdata" in line)
+    return sum(line["x"].count(None) for line in figure["data"] if "ids" in line)
 
 
 def test_without_a_score_there_is_no_chart() -> None:
@@ -30,14 +31,14 @@ def test_without_a_score_there_is_no_chart() -> None:
 
 def test_a_single_network_lies_in_the_middle() -> None:
     figure, note = drawn([network(1, 0.5)])
-    (line,) = [line for line in figure["data"] if "customdata" in line]
+    (line,) = [line for line in figure["data"] if "ids" in line]
     assert line["y"] == [0.5] * 6 + [None]
     assert note == ""
 
 
 def test_axes_begin_and_end_at_the_least_and_the_largest() -> None:
     figure, _ = drawn([network(0, 0.5, macs=1e6), network(1, 0.7, macs=2e6)])
-    heights = {line["customdata"][0]: line["y"] for line in figure["data"] if "customdata" in line}
+    heights = {line["ids"][0]: line["y"] for line in figure["data"] if "ids" in line}
     assert heights == {"0": [0, 0.5, 0.5, 0, 0.5, 0, None], "1": [1, 0.5, 0.5, 1, 0.5, 1, None]}
     texts = [note["text"] for note in figure["layout"]["annotations"]]
     assert "2.00 M" in texts and "70.0 %" in texts and "50.0 %" in texts
@@ -45,7 +46,7 @@ def test_axes_begin_and_end_at_the_least_and_the_largest() -> None:
 
 def test_a_wide_axis_is_logarithmic() -> None:
     figure, _ = drawn([network(n, 0.5 + n / 10, macs=10.0**n) for n in range(4, 7)])
-    heights = [line["y"][3] for line in figure["data"] if "customdata" in line]
+    heights = [line["y"][3] for line in figure["data"] if "ids" in line]
     assert sorted(heights) == [0, 0.5, 1]
 
 

@@ -11,8 +11,9 @@ from compound.orchestrator.live.charts.spend import spend_chart
 def drawn(ends: list[float], hours: list[float], limit: float | None = None) -> tuple[list, str]:
     made = spend_chart(np.array(ends), np.array(hours), "GPU-hours", limit)
     assert made is not None
-    json.dumps(made.figure, allow_nan=False)
-    return made.figure["data"], made.note
+    figure = made.figure.document()
+    json.dumps(figure, allow_nan=False)
+    return figure["data"], made.note
 
 
 def test_without_an_epoch_there_is_no_chart() -> None:

@@ -21,8 +21,9 @@ def span(
 def drawn(of: list[Span]) -> tuple[dict, str]:
     made = timeline_chart(of)
     assert made is not None
-    json.dumps(made.figure, allow_nan=False)
-    return made.figure, made.note
+    figure = made.figure.document()
+    json.dumps(figure, allow_nan=False)
+    return figure, made.note
 
 
 def test_without_a_span_there_is_no_chart() -> None:
