@@ -5,13 +5,12 @@ The paper's Figures 3 and 8 from one's own data, with intervals.
 
 from collections.abc import Sequence
 
-import plotly.graph_objects as go
-
+from compound.orchestrator.report.figures.figure import Figure, Trace, figure, scatter
 from compound.orchestrator.report.figures.figure_style import (
     BELOW,
     COLOURS,
     SYMBOLS,
-    figure,
+    accuracy_axis,
     log_axis,
 )
 from compound.orchestrator.report.inputs import PHI, ReportInputs
@@ -25,7 +24,7 @@ APART = 1.025
 ROOM = 1.3
 
 
-def along_figure(inputs: ReportInputs) -> go.Figure | None:
+def along_figure(inputs: ReportInputs) -> Figure | None:
     """Draw a curve a way from the baseline on; None without a score of two ways."""
     compared = inputs.along
     if compared is None:
@@ -43,15 +42,16 @@ def along_figure(inputs: ReportInputs) -> go.Figure | None:
     ]
     return figure(
         [*curves[1:], curves[0], *_baseline(compared)],
-        500,
-        xaxis={"type": "log", **axis},
-        yaxis={"title": {"text": "validation accuracy, %"}, "zeroline": False},
+        380,
+        f"Validation accuracy over cost, a line with intervals for each of {len(ways)} ways of "
+        f"scaling: {', '.join(WAYS[way] for way in ways)}. {compared.sentence}",
+        xaxis=axis,
+        yaxis=accuracy_axis(),
         legend=BELOW,
-        margin={"l": 64, "r": 20, "t": 24, "b": 190},
     )
 
 
-def _curve(way: Way, line: Sequence[WayPoint], compared: WaysCompared, steps: float) -> go.Scatter:
+def _curve(way: Way, line: Sequence[WayPoint], compared: WaysCompared, steps: float) -> Trace:
     colour = COLOURS["mix" if way == "choice" else way]
     ordered = sorted(line, key=lambda point: point.ratio)
     start = [(1.0, _mean(compared.baseline))] if compared.baseline else []
@@ -59,9 +59,11 @@ def _curve(way: Way, line: Sequence[WayPoint], compared: WaysCompared, steps: fl
     up = [_reach(point.mean, point.high) for point in ordered]
     down = [_reach(point.low, point.mean) for point in ordered]
     hidden = [0.0] * len(start)
-    return go.Scatter(
-        x=[x for x, _ in start] + [point.ratio * APART**steps for point in ordered],
-        y=[y for _, y in start] + means,
+    return scatter(
+        [x for x, _ in start] + [point.ratio * APART**steps for point in ordered],
+        [y for _, y in start] + means,
+        customdata=["baseline"] * len(start) + [f"{PHI} {point.phi:g}" for point in ordered],
+        cliponaxis=False,
         mode="lines+markers",
         name=WAYS[way],
         line={"color": colour, "width": 3 if way == "choice" else 1.6},
@@ -84,12 +86,12 @@ def _curve(way: Way, line: Sequence[WayPoint], compared: WaysCompared, steps: fl
     )
 
 
-def _baseline(compared: WaysCompared) -> list[go.Scatter]:
+def _baseline(compared: WaysCompared) -> list[Trace]:
     if not compared.baseline:
         return []
     marker = {"symbol": "square", "size": 11, "color": COLOURS["baseline"]}
     y = [_mean(compared.baseline)]
-    return [go.Scatter(x=[1.0], y=y, mode="markers", name="baseline", marker=marker)]
+    return [scatter([1.0], y, mode="markers", name="baseline", marker=marker, cliponaxis=False)]
 
 
 def _mean(scores: Sequence[float]) -> float:

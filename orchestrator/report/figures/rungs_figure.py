@@ -3,15 +3,20 @@
 from collections.abc import Sequence
 from statistics import fmean
 
-import plotly.graph_objects as go
-
-from compound.orchestrator.report.figures.figure_style import COLOURS, GOLD, LABELS, SYMBOLS, figure
+from compound.orchestrator.report.figures.figure import Figure, Trace, figure, scatter
+from compound.orchestrator.report.figures.figure_style import (
+    BELOW,
+    COLOURS,
+    LABELS,
+    SYMBOLS,
+    accuracy_axis,
+    star,
+)
 from compound.orchestrator.report.inputs import ReportRow
+from compound.orchestrator.wording.numbers import counted
 
-_STAR = {"symbol": "star", "size": 18, "color": GOLD, "line": {"color": "#5c4300", "width": 1}}
 
-
-def rungs(rows: Sequence[ReportRow]) -> go.Figure | None:
+def rungs(rows: Sequence[ReportRow]) -> Figure | None:
     """Draw accuracy after the whole schedule against that after a shorter one, by candidate."""
     on_both = [row for row in rows if row.standing.screened and row.standing.mean is not None]
     if len(on_both) < 2:
@@ -21,23 +26,28 @@ def rungs(rows: Sequence[ReportRow]) -> go.Figure | None:
     chosen = [row for row in on_both if row.chosen]
     return figure(
         [*marks, _marks(chosen, "chosen")],
-        380,
-        xaxis={"title": {"text": "accuracy after the short schedule, %"}, "zeroline": False},
-        yaxis={"title": {"text": "after the whole schedule, %"}, "zeroline": False},
+        340,
+        f"Accuracy after the whole schedule against accuracy after a shorter one, of "
+        f"{counted(len(on_both), 'network')}.",
+        xaxis=accuracy_axis("accuracy after the short schedule, %"),
+        yaxis=accuracy_axis("after the whole schedule, %"),
+        legend=BELOW,
     )
 
 
-def _marks(rows: Sequence[ReportRow], kind: str) -> go.Scatter | None:
+def _marks(rows: Sequence[ReportRow], kind: str) -> Trace | None:
     if not rows:
         return None
     if kind == "chosen":
-        label, marker = kind, _STAR
+        label, marker = kind, star(18)
     else:
         label = LABELS[kind]
         marker = {"symbol": SYMBOLS[kind], "size": 11, "color": COLOURS[kind]}
-    return go.Scatter(
-        x=[100 * fmean(row.standing.screened) for row in rows],
-        y=[100 * (row.standing.mean or 0) for row in rows],
+    return scatter(
+        [100 * fmean(row.standing.screened) for row in rows],
+        [100 * (row.standing.mean or 0) for row in rows],
+        customdata=[row.name for row in rows],
+        cliponaxis=False,
         mode="markers",
         name=label,
         marker={**marker, "opacity": 1},
