@@ -20,6 +20,8 @@ class Span(NamedTuple):
     job: str
     label: str
     message: str = ""
+    workers: int = 0
+    """That the job holds meanwhile; 0 where it does not train."""
 
     @property
     def seconds(self) -> float:
@@ -104,7 +106,14 @@ def _by_job(intervals: Iterable[Interval]) -> dict[str, list[Interval]]:
 
 def _span(interval: Interval, lane: str, label: str) -> Span:
     return Span(
-        lane, interval.doing, interval.begin, interval.end, interval.job, label, interval.message
+        lane,
+        interval.doing,
+        interval.begin,
+        interval.end,
+        interval.job,
+        label,
+        interval.message,
+        interval.workers,
     )
 
 

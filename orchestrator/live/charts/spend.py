@@ -1,70 +1,65 @@
-"""What a study has spent over time, against its limit."""
+"""The hours of workers that a study has held, over time."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from compound.orchestrator.live.charts.chart import (
-    PALE,
-    Chart,
-    Json,
-    axis,
-    chart,
-    drawable,
-    without,
-)
+from compound.orchestrator.live.charts.chart import Chart, Json, axis, chart, drawable, without
+from compound.orchestrator.live.charts.spans import Span
 from compound.orchestrator.wording.numbers import counted
 
 Floats = npt.NDArray[np.float64]
 MOST = 400
 """Points of the curve at most."""
 _BLUE = "#2f78b7"
+_HOUR = 3600
 
 
-def spend_chart(ends: Floats, hours: Floats, unit: str, limit: float | None = None) -> Chart | None:
-    """Draw the sum of the hours that epochs took, when they ended; None without an epoch.
+def spend_chart(drawn: Sequence[Span]) -> Chart | None:
+    """Draw the sum of the hours for which workers had a job, over time; None without any.
 
-    Args:
-        ends: when each epoch ended, in seconds since 1970, shape (epochs,).
-        hours: what each took of `unit`, all of its workers together, shape (epochs,).
-        unit: what the hours are of: `GPU-hours`, `CPU-hours`.
-        limit: what the study may spend of it; None: no limit.
+    It grows while a job is loaded and checkpointed too, so it is more than what epochs take.
     """
-    sound = np.isfinite(ends) & np.isfinite(hours) & (hours >= 0)
-    order = np.argsort(ends[sound], kind="stable")
-    times, total = ends[sound][order], np.cumsum(hours[sound][order])
-    if not len(times):
+    training = [span for span in drawn if span.doing == "training"]
+    sound = [span for span in training if drawable(span.begin) and drawable(span.end)]
+    if not sound:
         return None
+    times, hours = held_hours(sound)
     keep = np.unique(np.linspace(0, len(times) - 1, min(MOST, len(times))).astype(int))
-    elapsed = (times[keep] - times[0]) / 3600
     return chart(
-        [_curve(elapsed, total[keep], unit), _limit(limit, float(elapsed[-1]))],
+        [_curve((times[keep] - times[0]) / _HOUR, hours[keep])],
         280,
-        f"The {unit} that epochs have taken, over time.",
-        f"{counted(len(times), 'epoch')} took {total[-1]:,.3g} {unit}.",
-        without(int((~sound).sum()), "epoch", "a time"),
-        xaxis=axis("hours since the first epoch ended", rangemode="tozero"),
-        yaxis=axis(unit, rangemode="tozero"),
+        f"Hours of workers over time: {hours[-1]:,.3g} so far.",
+        f"{counted(len(sound), 'attempt')} held {hours[-1]:,.3g} worker-hours, from their start to "
+        "their end. What was spent counts epochs alone.",
+        without(len(training) - len(sound), "attempt", "a time"),
+        xaxis=axis("hours since the first job began", rangemode="tozero"),
+        yaxis=axis("worker-hours", rangemode="tozero"),
         showlegend=False,
     )
 
 
-def _curve(elapsed: Floats, total: Floats, unit: str) -> Json:
+def held_hours(training: Sequence[Span]) -> tuple[Floats, Floats]:
+    """Return moments in seconds since 1970, and the hours of workers held until each.
+
+    Both have the shape (2 * spans,); between moments the sum grows evenly.
+    """
+    begins = [(span.begin, span.workers) for span in training]
+    ends = [(span.end, -span.workers) for span in training]
+    moments = np.array([*begins, *ends], dtype=np.float64)
+    moments = moments[np.argsort(moments[:, 0], kind="stable")]
+    times, held = moments[:, 0], np.cumsum(moments[:, 1])
+    return times, np.concatenate([[0.0], np.cumsum(np.diff(times) * held[:-1])]) / _HOUR
+
+
+def _curve(elapsed: Floats, total: Floats) -> Json:
     return {
         "x": elapsed.round(5).tolist(),
         "y": total.round(7).tolist(),
-        "mode": "lines" if len(elapsed) > 1 else "markers",
-        "line": {"color": _BLUE, "width": 2.4, "shape": "hv"},
-        "hovertemplate": f"%{{y:.3g}} {unit} after %{{x:.2f}} h<extra></extra>",
-    }
-
-
-def _limit(limit: float | None, last: float) -> Json | None:
-    if not drawable(limit):
-        return None
-    return {
-        "x": [0.0, last or 1.0],
-        "y": [limit, limit],
         "mode": "lines",
-        "line": {"color": PALE, "width": 2, "dash": "dash"},
-        "hovertemplate": "the limit: %{y:,.3g}<extra></extra>",
+        "name": "worker-hours",
+        "line": {"color": _BLUE, "width": 2.4},
+        "fill": "tozeroy",
+        "hovertemplate": "%{y:.3g} worker-hours after %{x:.2f} h<extra></extra>",
     }
