@@ -18,20 +18,29 @@ from compound.orchestrator.choose.choice_text import WHICH
 from compound.orchestrator.choose.outcomes import next_step
 from compound.orchestrator.choose.resolution_text import resolution
 from compound.orchestrator.choose.tie_break import INDIFFERENT
-from compound.orchestrator.report import tables
-from compound.orchestrator.report.along_figure import along_table
-from compound.orchestrator.report.answer_section import answer_table, answer_tiles, recommended_way
-from compound.orchestrator.report.figures import MOST, figures
-from compound.orchestrator.report.final_report import final_table
-from compound.orchestrator.report.gate_figure import contenders
-from compound.orchestrator.report.headline import tiles
+from compound.orchestrator.report.figures.all_figures import MOST, figures
 from compound.orchestrator.report.inputs import PHI, ReportInputs, member_scores, report_rows
-from compound.orchestrator.report.mistakes_report import confusion_tables, mistakes_text
-from compound.orchestrator.report.optimum_text import surface_text
-from compound.orchestrator.report.power_law_table import law_table
-from compound.orchestrator.report.rates_section import rates_noise, rates_table, sensitivity_table
-from compound.orchestrator.report.rungs_figure import promotion_text, rung_table
-from compound.orchestrator.report.table_cells import Table
+from compound.orchestrator.report.sections import tables
+from compound.orchestrator.report.sections.along_table import along_table
+from compound.orchestrator.report.sections.answer_section import (
+    answer_table,
+    answer_tiles,
+    recommended_way,
+)
+from compound.orchestrator.report.sections.final_report import final_table
+from compound.orchestrator.report.sections.gate_table import contenders
+from compound.orchestrator.report.sections.headline import tiles
+from compound.orchestrator.report.sections.mistakes_report import confusion_tables, mistakes_text
+from compound.orchestrator.report.sections.optimum_text import surface_text
+from compound.orchestrator.report.sections.power_law_table import law_table
+from compound.orchestrator.report.sections.rates_section import (
+    rates_noise,
+    rates_table,
+    sensitivity_table,
+)
+from compound.orchestrator.report.sections.rungs_table import promotion_text, rung_table
+from compound.orchestrator.report.sections.table_cells import Table
+from compound.orchestrator.report.static_files import static_text
 from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.commands import command, commented, resuming
 from compound.orchestrator.wording.final_texts import covers_text, final_text
@@ -41,13 +50,13 @@ from compound.schemas.answer import Answer
 from compound.schemas.architecture import AXES
 from compound.schemas.design import COST_NAMES
 
-TEMPLATES = Path(__file__).parent
+TEMPLATES = Path(__file__).parent / "templates"
 QUARANTINED_SHOWN = 20
 
 
 def render(inputs: ReportInputs) -> str:
     """Return the page as one HTML text, to be written as UTF-8."""
-    scripts = [get_plotlyjs(), (TEMPLATES / "page.js").read_text(encoding="utf-8")]
+    scripts = [get_plotlyjs(), static_text("report.js")]
     # plotly's encoder also writes numpy values, which json.dumps refuses.
     drawn = {key: _printable(json.loads(fig.to_json())) for key, fig in figures(inputs).items()}
     verdict = inputs.verdict
@@ -80,7 +89,7 @@ def render(inputs: ReportInputs) -> str:
             policy=_policy(scripts),
             scripts=[Markup(script) for script in scripts],  # noqa: S704 - ours and plotly's
             figure_data=_embedded(drawn),
-            style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - ours
+            style=Markup(static_text("report.css")),  # noqa: S704 - ours
             counted=counted,
             points=points,
             most=MOST,

@@ -5,8 +5,9 @@ from functools import cache
 
 import pytest
 
-from compound.orchestrator.report.along_figure import along_figure, along_table
+from compound.orchestrator.report.figures.along_figure import along_figure
 from compound.orchestrator.report.inputs import ReportInputs
+from compound.orchestrator.report.sections.along_table import along_table
 from compound.orchestrator.scale.along import compared_ways
 from compound.orchestrator.scale.family import plan_family
 from tests.support.report_pages import DATA, ended, study

@@ -5,8 +5,8 @@ import pytest
 from compound.orchestrator.answer.answer import answer_of
 from compound.orchestrator.answer.answer_inputs import AnswerInputs
 from compound.orchestrator.answer.answer_text import gain_ends, gain_text
-from compound.orchestrator.report.answer_section import PARTS, answer_table, answer_tiles
 from compound.orchestrator.report.page import render
+from compound.orchestrator.report.sections.answer_section import PARTS, answer_table, answer_tiles
 from tests.support.answers import WIDE, page_of, searched, study_spec, variant, with_family
 from tests.support.report_pages import Page
 

@@ -10,10 +10,10 @@ import pytest
 
 from compound.orchestrator.choose.other_rates import OtherRates
 from compound.orchestrator.choose.verdict import analyse
-from compound.orchestrator.report import tables
 from compound.orchestrator.report.inputs import ReportInputs, all_jobs
 from compound.orchestrator.report.page import render
-from compound.orchestrator.report.rates_section import rates_table
+from compound.orchestrator.report.sections import tables
+from compound.orchestrator.report.sections.rates_section import rates_table
 from compound.orchestrator.scale.family import plan_train
 from compound.schemas.outcomes.recipe_check import (
     Difference,

@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 from statistics import fmean
 
-import plotly.graph_objects as go
-
-from compound.orchestrator.report.figure_style import BELOW, COLOURS, figure, log_axis
+from compound.orchestrator.report.figures.figure import Figure, Trace, figure, scatter
+from compound.orchestrator.report.figures.figure_style import (
+    BELOW,
+    COLOURS,
+    accuracy_axis,
+    log_axis,
+)
 from compound.orchestrator.report.inputs import PHI, ReportInputs, baseline_row, member_scores
 from compound.orchestrator.scale.power_law import band
 from compound.orchestrator.scale.power_law_text import between
-from compound.orchestrator.wording.numbers import short
+from compound.orchestrator.wording.numbers import percent, short
 from compound.schemas.power_law import Law, LawPoint
 
 STEPS = 60
@@ -21,7 +25,7 @@ Mark = tuple[float, list[float], float]
 """Cost, scores and phi of one network."""
 
 
-def family(inputs: ReportInputs) -> go.Figure | None:
+def family(inputs: ReportInputs) -> Figure | None:
     """Draw the family against MACs, the baseline as phi 0; with a law against the cost ratio."""
     if inputs.law:
         return _lawful(inputs.law, inputs.data.validation)
@@ -36,14 +40,15 @@ def family(inputs: ReportInputs) -> go.Figure | None:
     costs_text = [f"{short(cost)} MACs" for cost in costs]
     return figure(
         [_measured(line, costs_text, "lines+markers+text"), *_seeds(line)],
-        400,
-        xaxis={"type": "log", **log_axis("MACs per image (log scale)", costs, ROOM, short)},
-        yaxis={"title": {"text": "validation accuracy, %"}, "zeroline": False},
+        380,
+        _alt(line),
+        xaxis=log_axis("MACs per image (log scale)", costs, ROOM, short),
+        yaxis=accuracy_axis(),
         showlegend=False,
     )
 
 
-def _lawful(law: Law, images: int) -> go.Figure:
+def _lawful(law: Law, images: int) -> Figure:
     trained = [point for point in law.points if point.errors]
     line: list[Mark] = [
         (point.ratio, [1 - e for e in point.errors], point.phi) for point in trained
@@ -59,12 +64,17 @@ def _lawful(law: Law, images: int) -> go.Figure:
     measured = [_measured(part, costs, "markers+text", name) for part, costs, name in parts if part]
     return figure(
         [*_law(law, images), *_predicted(law), *measured, *_seeds(line)],
-        480,
-        xaxis={"type": "log", **axis},
-        yaxis={"title": {"text": "validation accuracy, %"}, "zeroline": False, "range": _view(law)},
+        380,
+        f"{_alt(line)} {law.sentence}",
+        xaxis=axis,
+        yaxis=accuracy_axis(range=_view(law)),
         legend=BELOW,
-        margin={"l": 64, "r": 20, "t": 24, "b": 190},
     )
+
+
+def _alt(line: Sequence[Mark]) -> str:
+    reached = ", ".join(f"{PHI} {phi:g} {percent(fmean(scores))}" for _, scores, phi in line)
+    return f"Validation accuracy of the family over cost: {reached}."
 
 
 def _view(law: Law) -> list[float]:
@@ -76,10 +86,10 @@ def _view(law: Law) -> list[float]:
     room = max(high - low, 0.01)
     floor = max(min([*ends, low]), low - 0.6 * room)
     ceiling = min(max([*ends, high]), high + 0.6 * room, 1.0)
-    return [100 * (floor - 0.08 * room), 100 * (ceiling + 0.12 * room)]
+    return [max(0.0, 100 * (floor - 0.08 * room)), min(100.0, 100 * (ceiling + 0.12 * room))]
 
 
-def _law(law: Law, images: int) -> list[go.Scatter]:
+def _law(law: Law, images: int) -> list[Trace]:
     """Draw what is expected at all costs of the figure, with the prediction band for one seed."""
     trained = [point for point in law.points if point.errors]
     ratios = [point.ratio for point in law.points]
@@ -96,16 +106,16 @@ def _law(law: Law, images: int) -> list[go.Scatter]:
     shade = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
     label = f"{100 * law.level:g} % prediction interval"
     bands = [
-        go.Scatter(x=x, y=upper, showlegend=False, **shade),
-        go.Scatter(x=x, y=lower, fill="tonexty", fillcolor=SHADE, name=label, **shade),
+        scatter(x, upper, showlegend=False, **shade),
+        scatter(x, lower, fill="tonexty", fillcolor=SHADE, name=label, **shade),
     ]
     y = [100 * (1 - point.expected) for point in drawn if point.expected is not None]
     line = {"color": LINE, "width": 1.6, "dash": "dash"}
-    curve = go.Scatter(x=x, y=y, mode="lines", line=line, name="expected", hoverinfo="skip")
+    curve = scatter(x, y, mode="lines", line=line, name="expected", hoverinfo="skip")
     return [*(bands if upper else []), curve]
 
 
-def _predicted(law: Law) -> list[go.Scatter | None]:
+def _predicted(law: Law) -> list[Trace | None]:
     """Draw the predictions from the smaller networks, hollow; those of trained networks in grey."""
     predicted = [point for point in law.points if point.expected is not None]
     groups = (
@@ -115,7 +125,7 @@ def _predicted(law: Law) -> list[go.Scatter | None]:
     return [_hollow(label, points, colour) for label, points, colour in groups]
 
 
-def _hollow(label: str, points: Sequence[LawPoint], colour: str) -> go.Scatter | None:
+def _hollow(label: str, points: Sequence[LawPoint], colour: str) -> Trace | None:
     if not points:
         return None
     y = [100 * (1 - (point.expected or 0)) for point in points]
@@ -127,9 +137,11 @@ def _hollow(label: str, points: Sequence[LawPoint], colour: str) -> go.Scatter |
     down = [value - 100 * (1 - (high or 0)) for value, (_, high) in zip(y, ends, strict=True)]
     bars = {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "width": 4}
     trained = bool(points[0].errors)
-    return go.Scatter(
-        x=[point.ratio for point in points],
-        y=y,
+    return scatter(
+        [point.ratio for point in points],
+        y,
+        customdata=[f"{PHI} {point.phi:g}" for point in points],
+        cliponaxis=False,
         mode="markers" if trained else "markers+text",
         name=label,
         text=[f"{PHI} {point.phi:g} " for point in points],
@@ -153,11 +165,12 @@ def _hover_text(point: LawPoint) -> str:
 
 def _measured(
     line: Sequence[Mark], costs: Sequence[str], mode: str, name: str = "trained"
-) -> go.Scatter:
+) -> Trace:
     means = [100 * fmean(scores) for _, scores, _ in line]
-    return go.Scatter(
-        x=[cost for cost, _, _ in line],
-        y=means,
+    return scatter(
+        [cost for cost, _, _ in line],
+        means,
+        customdata=[f"{PHI} {phi:g}" for _, _, phi in line],
         mode=mode,
         name=name,
         text=[f"{PHI} {phi:g} " for _, _, phi in line],
@@ -176,7 +189,7 @@ def _measured(
     )
 
 
-def _seeds(line: Sequence[Mark]) -> list[go.Scatter]:
+def _seeds(line: Sequence[Mark]) -> list[Trace]:
     several = [
         (cost, 100 * score) for cost, scores, _ in line if len(scores) > 1 for score in scores
     ]
@@ -185,4 +198,4 @@ def _seeds(line: Sequence[Mark]) -> list[go.Scatter]:
     marker = {"symbol": "line-ew-open", "size": 10, "color": "rgba(127,127,127,0.75)"}
     x, y = zip(*several, strict=True)
     hidden = {"hoverinfo": "skip", "showlegend": False}
-    return [go.Scatter(x=x, y=y, mode="markers", marker=marker, **hidden)]
+    return [scatter(x, y, mode="markers", marker=marker, **hidden)]

@@ -3,23 +3,23 @@
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-import plotly.graph_objects as go
-
-from compound.orchestrator.report.figure_style import COLOURS, GOLD, SYMBOLS, figure
+from compound.orchestrator.report.figures.figure import Figure, Trace, figure, scatter
+from compound.orchestrator.report.figures.figure_style import COLOURS, GOLD, SYMBOLS
 from compound.orchestrator.report.inputs import ReportInputs, ReportRow
-from compound.orchestrator.report.table_cells import Cell, Table, number, spans, text
+from compound.orchestrator.wording.numbers import counted
 from compound.schemas.gate import Contender, GateResult
 
 LINE = 18
 """Least distance between two names, in pixels."""
 FRAME = 64
 """Pixels above and below the lines."""
-NAMES_AT = 1.14
+LETTER = 7.4
+"""Width of a letter of a name, in pixels."""
 ASIDE = 0.016
 """Horizontal distance between marks, so that their intervals do not overlap."""
 
 
-def gate(inputs: ReportInputs, report_rows: Sequence[ReportRow]) -> go.Figure | None:
+def gate(inputs: ReportInputs, report_rows: Sequence[ReportRow]) -> Figure | None:
     """Draw a line per contender from search to gate; None where fewer than two have a score."""
     if inputs.gate is None:
         return None
@@ -37,17 +37,42 @@ def gate(inputs: ReportInputs, report_rows: Sequence[ReportRow]) -> go.Figure | 
     low, high = _range(deviations, contenders, rows)
     names = _names(contenders, rows, deviations, LINE * (high - low) / (height - FRAME))
     lines = _lines(contenders, rows, deviations)
-    return figure(lines, height, annotations=names, **_axes(inputs.gate.scale, low, high))
+    longest = max(len(rows[contender.candidate].name) for contender in contenders) + 2
+    return figure(
+        lines,
+        height,
+        _alt(contenders, rows, inputs.gate),
+        annotations=names,
+        narrow=_narrow(names, longest),
+        **_axes(inputs.gate.scale, low, high),
+        margin={"l": 64, "r": 14 + LETTER * longest, "t": 24, "b": 40},
+    )
+
+
+def _alt(
+    contenders: Sequence[Contender], rows: Mapping[str, ReportRow], gate_result: GateResult
+) -> str:
+    best = max(contenders, key=lambda contender: contender.mean or 0.0)
+    return (
+        f"Accuracies of {counted(len(contenders), 'contender')} in the search and at "
+        f"{gate_result.scale}, each from the contenders' mean. Best at {gate_result.scale} is "
+        f"{rows[best.candidate].name}. {gate_result.sentence}"
+    )
+
+
+def _narrow(names: Sequence[dict[str, object]], longest: int) -> dict[str, object]:
+    """Return the layout of a narrow page: smaller names, and no more room than they need."""
+    small = [{**name, "font": {"size": 11}} for name in names]
+    return {"annotations": small, "margin": {"l": 46, "r": 8 + 0.86 * LETTER * longest}}
 
 
 def _axes(scale: str, low: float, high: float) -> dict[str, object]:
     title = {"text": "points above the contenders' mean"}
-    sides = {"tickvals": [0, 1], "ticktext": ["search", scale], "range": [-0.12, 1.75]}
+    sides = {"tickvals": [0, 1], "ticktext": ["search", scale], "range": [-0.12, 1.12]}
     return {
         "xaxis": {**sides, "zeroline": False, "showgrid": False},
         "yaxis": {"title": title, "zeroline": False, "range": [low, high]},
         "showlegend": False,
-        "margin": {"l": 64, "r": 10, "t": 24, "b": 40},
     }
 
 
@@ -55,7 +80,7 @@ def _lines(
     contenders: Sequence[Contender],
     rows: Mapping[str, ReportRow],
     deviations: Mapping[str, tuple[float, float]],
-) -> list[go.Scatter]:
+) -> list[Trace]:
     """Return the contenders' lines side by side, the chosen one's on top."""
     offsets = {
         contender.candidate: ASIDE * (n - (len(contenders) - 1) / 2)
@@ -119,16 +144,18 @@ def _colour(row: ReportRow) -> str:
 
 def _line(
     contender: Contender, row: ReportRow, deviations: tuple[float, float], offset: float
-) -> go.Scatter:
+) -> Trace:
     standing, colour = row.standing, _colour(row)
     ends = _ends(contender, row)
     filled = [
         "rgba(127,127,127,0.2)" if not tied else colour for tied in (standing.tied, contender.tied)
     ]
     symbol = "star" if row.chosen else SYMBOLS[row.kind]
-    return go.Scatter(
-        x=[offset, 1 + offset],
-        y=list(deviations),
+    return scatter(
+        [offset, 1 + offset],
+        deviations,
+        name=row.name,
+        customdata=["search", "gate"],
         mode="lines+markers",
         line={"color": colour, "width": 3.2 if row.chosen else 1.8},
         marker={
@@ -170,53 +197,5 @@ def _hovers(contender: Contender) -> list[str]:
 
 def _name(row: ReportRow, y: float) -> dict[str, object]:
     label = f"<b>★ {row.name}</b>" if row.chosen else row.name
-    side = {"xanchor": "left", "showarrow": False, "font": {"size": 12.5}}
-    return {"x": NAMES_AT, "y": y, "text": label, **side}
-
-
-def contenders(inputs: ReportInputs) -> Table:
-    """Return every contender before the gate and in it, best in the gate first."""
-    result: GateResult | None = inputs.gate
-    head = ("contender", "search, %", "rank", "gate, %", "interval, %", "rank in the gate")
-    heads = (*head, "cost ratio", "in the tied set", "single scores, %")
-    if result is None:
-        return Table(heads, ())
-    before = _ranks({contender.candidate: contender.searched for contender in result.contenders})
-    scored = {
-        contender.candidate: contender.mean
-        for contender in result.contenders
-        if contender.mean is not None
-    }
-    now = _ranks(scored)
-    chosen = inputs.verdict.chosen if inputs.verdict else None
-    rows = [
-        _row(
-            contender,
-            before[contender.candidate],
-            now.get(contender.candidate),
-            contender.candidate == chosen,
-        )
-        for contender in result.contenders
-    ]
-    return Table(heads, tuple(rows))
-
-
-def _ranks(means: Mapping[str, float]) -> dict[str, int]:
-    order = sorted(means, key=lambda candidate: -means[candidate])
-    return {candidate: rank for rank, candidate in enumerate(order, start=1)}
-
-
-def _row(contender: Contender, before: int, now: int | None, chosen: bool) -> tuple[Cell, ...]:
-    tied = "no score" if contender.mean is None else "yes" if contender.tied else "no"
-    scores = "  ".join(f"{100 * score:.2f}" for score in contender.scores) or "–"
-    return (
-        text(f"★ {contender.name}" if chosen else contender.name, "strong" if chosen else ""),
-        number(100 * contender.searched, "{:.2f}"),
-        number(before),
-        number(None if contender.mean is None else 100 * contender.mean, "{:.2f}"),
-        spans(contender.low, contender.high),
-        number(now),
-        number(contender.ratio, "{:.3f}x"),
-        text(tied),
-        Cell(scores, max(contender.scores, default=0.0), "quiet"),
-    )
+    side = {"xref": "paper", "x": 1, "xanchor": "left", "align": "left", "showarrow": False}
+    return {"y": y, "text": label, "font": {"size": 12.5}, **side}

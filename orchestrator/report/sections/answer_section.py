@@ -10,9 +10,9 @@ from compound.orchestrator.answer.answer_text import (
     multiple_text,
     ways_in,
 )
-from compound.orchestrator.report.headline import Tile
 from compound.orchestrator.report.inputs import PHI, ReportInputs
-from compound.orchestrator.report.table_cells import (
+from compound.orchestrator.report.sections.headline import Tile
+from compound.orchestrator.report.sections.table_cells import (
     LAST,
     NOTHING,
     Cell,

@@ -1,7 +1,7 @@
 """The tables of other learning rates: of the baseline, and of choice and best single axis."""
 
 from compound.orchestrator.report.inputs import ReportInputs
-from compound.orchestrator.report.table_cells import Cell, Table, number, text
+from compound.orchestrator.report.sections.table_cells import Cell, Table, number, text
 from compound.orchestrator.wording.numbers import points
 from compound.schemas.outcomes.recipe_check import Difference, RateScore
 

@@ -5,22 +5,26 @@ The paper's Figures 3 and 8 from one's own data, with intervals.
 
 from collections.abc import Sequence
 
-import plotly.graph_objects as go
-
-from compound.orchestrator.report.figure_style import BELOW, COLOURS, SYMBOLS, figure, log_axis
+from compound.orchestrator.report.figures.figure import Figure, Trace, figure, scatter
+from compound.orchestrator.report.figures.figure_style import (
+    BELOW,
+    COLOURS,
+    SYMBOLS,
+    accuracy_axis,
+    log_axis,
+)
 from compound.orchestrator.report.inputs import PHI, ReportInputs
-from compound.orchestrator.report.table_cells import Cell, Table, count, number, spans, text
 from compound.orchestrator.wording.names import WAYS
-from compound.orchestrator.wording.numbers import percent, points, short
+from compound.orchestrator.wording.numbers import percent, short
 from compound.schemas.architecture import Way
-from compound.schemas.outcomes.along import WayLead, WayPoint, WaysCompared
+from compound.schemas.outcomes.along import WayPoint, WaysCompared
 
 APART = 1.025
 """Factor of cost by which marks of one phi are moved apart, so that intervals can be read."""
 ROOM = 1.3
 
 
-def along_figure(inputs: ReportInputs) -> go.Figure | None:
+def along_figure(inputs: ReportInputs) -> Figure | None:
     """Draw a curve a way from the baseline on; None without a score of two ways."""
     compared = inputs.along
     if compared is None:
@@ -38,15 +42,16 @@ def along_figure(inputs: ReportInputs) -> go.Figure | None:
     ]
     return figure(
         [*curves[1:], curves[0], *_baseline(compared)],
-        500,
-        xaxis={"type": "log", **axis},
-        yaxis={"title": {"text": "validation accuracy, %"}, "zeroline": False},
+        380,
+        f"Validation accuracy over cost, a line with intervals for each of {len(ways)} ways of "
+        f"scaling: {', '.join(WAYS[way] for way in ways)}. {compared.sentence}",
+        xaxis=axis,
+        yaxis=accuracy_axis(),
         legend=BELOW,
-        margin={"l": 64, "r": 20, "t": 24, "b": 190},
     )
 
 
-def _curve(way: Way, line: Sequence[WayPoint], compared: WaysCompared, steps: float) -> go.Scatter:
+def _curve(way: Way, line: Sequence[WayPoint], compared: WaysCompared, steps: float) -> Trace:
     colour = COLOURS["mix" if way == "choice" else way]
     ordered = sorted(line, key=lambda point: point.ratio)
     start = [(1.0, _mean(compared.baseline))] if compared.baseline else []
@@ -54,9 +59,11 @@ def _curve(way: Way, line: Sequence[WayPoint], compared: WaysCompared, steps: fl
     up = [_reach(point.mean, point.high) for point in ordered]
     down = [_reach(point.low, point.mean) for point in ordered]
     hidden = [0.0] * len(start)
-    return go.Scatter(
-        x=[x for x, _ in start] + [point.ratio * APART**steps for point in ordered],
-        y=[y for _, y in start] + means,
+    return scatter(
+        [x for x, _ in start] + [point.ratio * APART**steps for point in ordered],
+        [y for _, y in start] + means,
+        customdata=["baseline"] * len(start) + [f"{PHI} {point.phi:g}" for point in ordered],
+        cliponaxis=False,
         mode="lines+markers",
         name=WAYS[way],
         line={"color": colour, "width": 3 if way == "choice" else 1.6},
@@ -79,12 +86,12 @@ def _curve(way: Way, line: Sequence[WayPoint], compared: WaysCompared, steps: fl
     )
 
 
-def _baseline(compared: WaysCompared) -> list[go.Scatter]:
+def _baseline(compared: WaysCompared) -> list[Trace]:
     if not compared.baseline:
         return []
     marker = {"symbol": "square", "size": 11, "color": COLOURS["baseline"]}
     y = [_mean(compared.baseline)]
-    return [go.Scatter(x=[1.0], y=y, mode="markers", name="baseline", marker=marker)]
+    return [scatter([1.0], y, mode="markers", name="baseline", marker=marker, cliponaxis=False)]
 
 
 def _mean(scores: Sequence[float]) -> float:
@@ -107,41 +114,3 @@ def _hover_text(point: WayPoint) -> str:
             f"{short(point.cost.macs)} MACs, {short(point.cost.params)} parameters<extra></extra>",
         )
     )
-
-
-def along_table(inputs: ReportInputs) -> Table:
-    """Return every way at every phi, with the lead of the choice over it."""
-    head = ("phi", "way", "accuracy, %", "interval, %", "the choice leads by, points", "interval")
-    heads = (*head, "seeds", "realised", "pixels", "parameters", "MACs", "single scores, %")
-    compared = inputs.along
-    leads = {(lead.phi, lead.over): lead for lead in compared.leads} if compared else {}
-    rows = [
-        _row(point, leads.get((point.phi, point.along)))
-        for point in (compared.points if compared else ())
-    ]
-    return Table(heads, tuple(rows))
-
-
-def _row(point: WayPoint, lead: WayLead | None) -> tuple[Cell, ...]:
-    scores = "  ".join(f"{100 * score:.2f}" for score in point.scores)
-    return (
-        number(point.phi, "{:g}", "strong"),
-        text(WAYS[point.along], title=f"network {point.network}"),
-        number(None if point.mean is None else 100 * point.mean, "{:.2f}"),
-        spans(point.low, point.high),
-        number(None) if lead is None else Cell(points(lead.estimate), lead.estimate),
-        _ends(lead),
-        Cell(f"{len(point.scores)} of {point.planned}", len(point.scores)),
-        number(point.ratio, "{:.3f}x"),
-        number(point.resolution),
-        count(point.cost.params),
-        count(point.cost.macs),
-        Cell(scores, point.mean or 0.0, "quiet"),
-    )
-
-
-def _ends(lead: WayLead | None) -> Cell:
-    if lead is None or lead.low is None or lead.high is None:
-        return number(None)
-    tone = "good" if lead.ahead else "bad" if lead.behind else ""
-    return Cell(f"{points(lead.low)} to {points(lead.high)}", lead.low, tone)

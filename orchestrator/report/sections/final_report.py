@@ -1,7 +1,14 @@
 """The test part in a report: its table."""
 
 from compound.orchestrator.report.inputs import ReportInputs
-from compound.orchestrator.report.table_cells import NOTHING, Cell, Table, number, spans, text
+from compound.orchestrator.report.sections.table_cells import (
+    NOTHING,
+    Cell,
+    Table,
+    number,
+    spans,
+    text,
+)
 from compound.schemas.final_evaluation import NetworkScore
 
 

@@ -1,10 +1,8 @@
-"""What all figures share: colours, symbols, hover texts, an empty figure."""
+"""What all figures share: colours, symbols, hover texts, axes."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from math import log10
-
-import plotly.graph_objects as go
 
 from compound.orchestrator.report.inputs import ReportRow
 from compound.orchestrator.wording.names import multipliers
@@ -15,14 +13,14 @@ COLOURS = {
     "depth": "#d55e00",
     "width": "#00916a",
     "resolution": "#b4599a",
-    "published": "#6a51c7",
+    "published": "#7b61d9",
     "dwr": "#8a6d3b",
     "baseline": "#7d8590",
 }
 SYMBOLS = {
     "mix": "circle",
-    "depth": "diamond",
-    "width": "diamond",
+    "depth": "diamond-tall",
+    "width": "diamond-wide",
     "resolution": "diamond",
     "published": "triangle-up",
     "dwr": "triangle-down",
@@ -40,35 +38,26 @@ LABELS = {
 GOLD = "#e0a100"
 CLEAR = "rgba(0,0,0,0)"
 SHOWN_TRIPLES = 4
-
-
 BELOW: dict[str, object] = {
     "orientation": "h",
-    "yref": "container",
-    "y": 0.01,
-    "yanchor": "bottom",
+    "xref": "container",
     "x": 0,
     "xanchor": "left",
+    "yref": "container",
+    "y": 0,
+    "yanchor": "bottom",
 }
-"""A legend at the bottom of a figure, under the title of the axis at any width of the page."""
+"""A legend under the title of the axis, at any width of the page; `figures.js` makes its room."""
 
 
-def figure(data: Iterable[go.Scatter | None], height: int, **layout: object) -> go.Figure:
-    """Return a figure in the page's colours; marks that are None are left out."""
-    drawn = go.Figure([mark for mark in data if mark is not None])
-    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left"}
-    drawn.update_layout(
-        # plotly's default template would set colours; the page sets those of its theme.
-        template="none",
-        height=height,
-        margin={"l": 64, "r": 20, "t": 40, "b": 56},
-        paper_bgcolor=CLEAR,
-        plot_bgcolor=CLEAR,
-        legend=legend,
-        hoverlabel={"align": "left"},
-    )
-    drawn.update_layout(**layout)
-    return drawn
+def accuracy_axis(title: str = "validation accuracy, %", **more: object) -> dict[str, object]:
+    """Return an axis of percentages: it has no ticks below 0 or above 100."""
+    return {"title": {"text": title}, "zeroline": False, "minallowed": 0, "maxallowed": 100, **more}
+
+
+def star(size: int) -> dict[str, object]:
+    """Return the mark of the chosen network."""
+    return {"symbol": "star", "size": size, "color": GOLD, "line": {"color": "#5c4300", "width": 1}}
 
 
 def hover(row: ReportRow) -> str:
@@ -116,10 +105,11 @@ def _reach(high: float | None, low: float | None) -> float:
 def log_axis(
     title: str, costs: Sequence[float], room: float, write: Callable[[float], str]
 ) -> dict[str, object]:
-    """Return range, ticks and title of a log axis that leaves a factor of `room` at its ends."""
+    """Return type, range, ticks and title of a log axis that leaves a factor of `room` at its ends."""
     low, high = min(costs) / room, max(costs) * room
     inside = ticks(low, high)
     return {
+        "type": "log",
         "title": {"text": title},
         "range": [log10(low), log10(high)],
         "tickvals": inside,

@@ -13,7 +13,7 @@ from compound.orchestrator.report.inputs import (
     member_scores,
     report_rows,
 )
-from compound.orchestrator.report.table_cells import (
+from compound.orchestrator.report.sections.table_cells import (
     NOTHING,
     Cell,
     Table,

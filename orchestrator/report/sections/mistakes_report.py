@@ -1,6 +1,6 @@
 """What the choice confuses, and the hardest validation images, as tables of a report."""
 
-from compound.orchestrator.report.table_cells import Cell, Table, number, text
+from compound.orchestrator.report.sections.table_cells import Cell, Table, number, text
 from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.numbers import counted
 from compound.schemas.data import DataInfo

@@ -3,7 +3,7 @@
 from statistics import fmean
 
 from compound.orchestrator.report.inputs import ReportInputs
-from compound.orchestrator.report.table_cells import Cell, Table, number, spans, text
+from compound.orchestrator.report.sections.table_cells import Cell, Table, number, spans, text
 from compound.schemas.power_law import LawPoint
 
 

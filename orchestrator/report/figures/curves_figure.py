@@ -1,10 +1,16 @@
 """Learning curves, of the search and of the family."""
 
 from collections.abc import Sequence
+from typing import Any
 
-import plotly.graph_objects as go
-
-from compound.orchestrator.report.figure_style import COLOURS, GOLD, LABELS, figure
+from compound.orchestrator.report.figures.figure import Figure, Trace, figure, scatter
+from compound.orchestrator.report.figures.figure_style import (
+    BELOW,
+    COLOURS,
+    GOLD,
+    LABELS,
+    accuracy_axis,
+)
 from compound.orchestrator.report.inputs import (
     PHI,
     ReportInputs,
@@ -13,11 +19,14 @@ from compound.orchestrator.report.inputs import (
     jobs_of,
     mean_curve,
 )
+from compound.orchestrator.wording.numbers import counted, percent
 
+Curve = Sequence[tuple[int, float]]
+"""Epochs and accuracies as fractions."""
 FAMILY_COLOURS = ("#6aa9dc", "#2f78b7", "#00916a", "#e0a100", "#d55e00", "#b4599a")
 
 
-def search_curves(inputs: ReportInputs, shown_rows: Sequence[ReportRow]) -> go.Figure | None:
+def search_curves(inputs: ReportInputs, shown_rows: Sequence[ReportRow]) -> Figure | None:
     """Draw accuracy by epoch, a line per candidate, controls and the choice emphasised."""
     base = baseline_row(inputs)
     rows = sorted(
@@ -27,15 +36,17 @@ def search_curves(inputs: ReportInputs, shown_rows: Sequence[ReportRow]) -> go.F
     drawn = [(row, curve) for row, curve in curves if curve]
     firsts = {row.kind: row for row, _ in reversed(drawn) if not row.chosen}
     lines = [_curve(row, curve, firsts.get(row.kind) is row) for row, curve in drawn]
-    return figure(lines, 400, **_epochs()) if lines else None
+    alt = f"Learning curves of the search: {counted(len(lines), 'line')}, {_reached(curves)}"
+    return figure(lines, 380, alt, **_epochs()) if lines else None
 
 
-def _curve(row: ReportRow, curve: Sequence[tuple[int, float]], legend: bool) -> go.Scatter:
+def _curve(row: ReportRow, curve: Curve, legend: bool) -> Trace:
     colour = GOLD if row.chosen else COLOURS[row.kind]
     plain = row.kind == "mix" and not row.chosen
-    return go.Scatter(
-        **_line(curve),
+    return _line(
+        curve,
         name="chosen" if row.chosen else LABELS[row.kind],
+        customdata=[row.name] * len(curve),
         legendgroup="chosen" if row.chosen else row.kind,
         showlegend=legend or row.chosen,
         opacity=0.45 if plain else 1,
@@ -48,22 +59,31 @@ def _curve(row: ReportRow, curve: Sequence[tuple[int, float]], legend: bool) -> 
     )
 
 
-def _line(curve: Sequence[tuple[int, float]]) -> dict[str, object]:
+def _line(curve: Curve, **marks: Any) -> Trace:
     # A line through a single point is invisible.
     mode = "lines" if len(curve) > 1 else "markers"
-    return {"x": [e for e, _ in curve], "y": [100 * value for _, value in curve], "mode": mode}
+    return scatter([e for e, _ in curve], [100 * value for _, value in curve], mode=mode, **marks)
 
 
-def _epochs() -> dict[str, object]:
+def _epochs() -> dict[str, Any]:
     return {
         "xaxis": {"title": {"text": "epoch"}, "zeroline": False, "rangemode": "nonnegative"},
-        "yaxis": {"title": {"text": "validation accuracy, %"}, "zeroline": False},
+        "yaxis": accuracy_axis(),
+        "legend": BELOW,
     }
 
 
-def family_curves(inputs: ReportInputs) -> go.Figure | None:
+def _reached(curves: Sequence[tuple[object, Curve]]) -> str:
+    """Say what the lines reach after their last epochs."""
+    last = [curve[-1][1] for _, curve in curves if curve]
+    if not last:
+        return "none with a score."
+    return f"from {percent(min(last))} to {percent(max(last))} validation accuracy at their ends."
+
+
+def family_curves(inputs: ReportInputs) -> Figure | None:
     """Draw accuracy by epoch, a line per member of the family."""
-    lines = []
+    lines, curves = [], list[tuple[object, Curve]]()
     for position, member in enumerate(inputs.line):
         jobs = [planned.request.job.id for planned in member.jobs]
         curve = mean_curve(inputs, jobs)
@@ -72,7 +92,7 @@ def family_curves(inputs: ReportInputs) -> go.Figure | None:
         hover_text = f"{label}<br>epoch %{{x}}: %{{y:.1f}} %<extra></extra>"
         line = {"color": colour, "width": 2.4}
         if curve:
-            lines.append(
-                go.Scatter(**_line(curve), name=label, line=line, hovertemplate=hover_text)
-            )
-    return figure(lines, 400, showlegend=True, **_epochs()) if lines else None
+            curves.append((member, curve))
+            lines.append(_line(curve, name=label, line=line, hovertemplate=hover_text))
+    alt = f"Learning curves of the family: {counted(len(lines), 'line')}, {_reached(curves)}"
+    return figure(lines, 380, alt, showlegend=True, **_epochs()) if lines else None
