@@ -1,6 +1,7 @@
 """The live page as an ASGI application: its routes, and what guards them."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -13,10 +14,10 @@ from starlette.staticfiles import StaticFiles
 
 from compound.orchestrator.live.access.access_token import Access, TokenRequired
 from compound.orchestrator.live.access.page_headers import PageHeaders
+from compound.orchestrator.live.pages.chart_data import chart_data
 from compound.orchestrator.live.pages.comparison_page import comparison_page
 from compound.orchestrator.live.pages.download import download_shown, download_stored
 from compound.orchestrator.live.pages.error_page import Handler, in_sentences, not_answered
-from compound.orchestrator.live.pages.figure_data import figure_data, figure_names
 from compound.orchestrator.live.pages.job_page import job_curves, job_page
 from compound.orchestrator.live.pages.page_templates import (
     STATIC,
@@ -27,7 +28,9 @@ from compound.orchestrator.live.pages.page_templates import (
 from compound.orchestrator.live.pages.studies_page import studies_page
 from compound.orchestrator.live.pages.study_page import progress, study_page
 from compound.orchestrator.live.pages.table_page import table_page
-from compound.orchestrator.live.reading.store_reader import StoreReader
+
+if TYPE_CHECKING:
+    from compound.orchestrator.live.reading.store_reader import StoreReader
 
 _SMALLEST = 1_000
 """Bytes from which on an answer is compressed."""
@@ -36,8 +39,7 @@ _PAGES: Sequence[tuple[str, Handler]] = (
     ("/compare", comparison_page),
     ("/studies/{study}", study_page),
     ("/studies/{study}/progress", progress),
-    ("/studies/{study}/figures.json", figure_names),
-    ("/studies/{study}/figures/{figure}.json", figure_data),
+    ("/studies/{study}/charts.json", chart_data),
     ("/studies/{study}/tables/{table}.{suffix}", download_shown),
     ("/studies/{study}/tables/{table}", table_page),
     ("/studies/{study}/files/{table}.{suffix}", download_stored),
@@ -57,7 +59,7 @@ class _StaticFiles(StaticFiles):
 
 
 def dashboard_app(
-    reader: StoreReader, hosts: Sequence[str], access: Access | None = None
+    reader: "StoreReader", hosts: Sequence[str], access: Access | None = None
 ) -> Starlette:
     """Return the application of a store's pages.
 
@@ -78,10 +80,13 @@ def dashboard_app(
     ]
     if access:
         guards.append(Middleware(TokenRequired, access=access, login=login))
-    files = Mount(f"/static/{static_version()}", _StaticFiles(directory=STATIC))
+    files = [
+        Mount(f"/static/{static_version()}/{name}", _StaticFiles(directory=folder))
+        for name, folder in STATIC.items()
+    ]
     pages = [Route(path, in_sentences(handler)) for path, handler in _PAGES]
     app = Starlette(
-        routes=[Route("/session", session), files, *pages],
+        routes=[Route("/session", session), *files, *pages],
         middleware=guards,
         exception_handlers={404: not_answered, 405: not_answered},
     )

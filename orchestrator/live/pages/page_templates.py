@@ -12,11 +12,14 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from compound.jobs.wording.printable import printable
+from compound.orchestrator.report.static_files import STATIC as REPORT_STATIC
 from compound.orchestrator.wording.names import WAYS
 from compound.orchestrator.wording.numbers import counted, duration, percent, points, short
 
 _LIVE = Path(__file__).parents[1]
-TEMPLATES, STATIC = _LIVE / "templates", _LIVE / "static"
+TEMPLATES = _LIVE / "templates"
+STATIC = {"live": _LIVE / "static", "report": REPORT_STATIC}
+"""Folders of static files, by the last part of their URLs: those of the report are shared."""
 
 
 def environment() -> Environment:
@@ -51,7 +54,9 @@ def page(
 def static_version() -> str:
     """Return a hash of all static files and templates: a part of URLs and ETags."""
     digest = hashlib.sha256()
-    for path in sorted((*STATIC.rglob("*"), *TEMPLATES.rglob("*"))):
+    for path in sorted(
+        path for folder in (*STATIC.values(), TEMPLATES) for path in folder.rglob("*")
+    ):
         if path.is_file():
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
