@@ -1,30 +1,57 @@
-"""Figures as JSON: plotly's `data` and `layout`, the same as in the report."""
+"""Charts as JSON: what figures.js draws, the same as in the report and those of the page alone."""
 
+from collections.abc import Collection
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from compound.orchestrator.live.charts.study_charts import Drawn, charts
+from compound.orchestrator.live.listing.table_query import parsed, selected
 from compound.orchestrator.live.pages.study_requests import (
     reader_of,
     study_of,
     value_of,
     with_etag,
 )
+from compound.orchestrator.live.reading.study_networks import CANDIDATES
 from compound.schemas.errors import UnknownError
 
+DRAWN = "what the charts are drawn from"
 
-async def figure_names(request: Request) -> Response:
-    """Return the names of the figures that a study has."""
+
+async def chart_data(request: Request) -> Response:
+    """Return all charts under the filter of the URL, which is that of the table of candidates.
+
+    `{"charts": {name: {"figure", "note"}}, "matched", "total"}`, the last two of networks.
+    """
     state, _ = await study_of(request)
-    drawn, read = value_of(await reader_of(request).figures(state.name), "what is drawn")
-    return with_etag(request, JSONResponse({"figures": [*drawn.drawn], "read": read.read}))
+    query = parsed("candidates", CANDIDATES, request.query_params.multi_items())
+    known, _ = value_of(await reader_of(request).drawn(state.name), DRAWN)
+    if not query.narrowed:
+        return with_etag(request, JSONResponse(await run_in_threadpool(_charts, known.drawn)))
+    networks, _ = value_of(await reader_of(request).networks(state.name), "the plan")
+    rows = await run_in_threadpool(selected, networks.table, query)
+    matching = frozenset(rows["candidate"].to_pylist())
+    made = await run_in_threadpool(_charts, known.drawn, matching)
+    return with_etag(request, JSONResponse(made))
+
+
+def _charts(drawn: Drawn, matching: Collection[str] | None = None) -> dict[str, Any]:
+    total = len(drawn.networks)
+    matched = total
+    if matching is not None:
+        matched = sum(network.id in matching for network in drawn.networks)
+    return {"charts": charts(drawn, matching), "matched": matched, "total": total}
 
 
 async def figure_data(request: Request) -> Response:
-    """Return a figure. UnknownError: the study has none of that name."""
+    """Return a figure of the report. UnknownError: the study has none of that name."""
     state, _ = await study_of(request)
-    drawn, _ = value_of(await reader_of(request).figures(state.name), "what is drawn")
-    name = request.path_params["figure"]
-    if name not in drawn.drawn:
-        has = ", ".join(drawn.drawn) or "none yet"
+    known, _ = value_of(await reader_of(request).drawn(state.name), DRAWN)
+    figures, name = known.drawn.figures, request.path_params["figure"]
+    if name not in figures:
+        has = ", ".join(figures) or "none yet"
         raise UnknownError(f"study {state.name} has no figure '{name[:40]}'", allowed=has)
-    return with_etag(request, Response(drawn.drawn[name], media_type="application/json"))
+    return with_etag(request, JSONResponse(figures[name].document()))

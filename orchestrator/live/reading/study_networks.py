@@ -1,10 +1,9 @@
-"""The networks of a study, and what is drawn of it: from its documents, which may be large.
+"""The networks of a study: from its documents, which may be large.
 
 The documents of ten thousand jobs take hundreds of megabytes as objects, so they are read, used and
-forgotten; what is kept is a table and the figures' JSON.
+forgotten; what is kept is a table.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,16 +12,13 @@ import pyarrow as pa
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.printing.named_study import unknown_study
-from compound.orchestrator.cli.study.report import report_inputs
 from compound.orchestrator.records import arrow_tables
 from compound.orchestrator.records.documents import (
-    ANSWER,
     SPENDING,
     Documents,
     documents,
 )
 from compound.orchestrator.wording.names import name
-from compound.schemas.answer import Answer
 
 _RUNNING = {SPENDING, "events.jsonl", "contents.json", "lease.json", "report.html"}
 """Files that change with every job, and say nothing of networks."""
@@ -53,15 +49,6 @@ class StudyNetworks:
     """The verdict's outcome; "" without one."""
     sources: Mapping[str, int]
     """The sizes of the files that they were read from."""
-
-
-@dataclass(frozen=True)
-class StudyFigures:
-    """The figures of a study, as the report has them."""
-
-    drawn: Mapping[str, str]
-    """By name, the figure as JSON."""
-    sources: Mapping[str, int]
 
 
 def read_networks(store: ArtifactStore, study: str, before: StudyNetworks | None) -> StudyNetworks:
@@ -99,26 +86,3 @@ def _rows(store: ArtifactStore, study: str, stored: Documents) -> list[dict[str,
         row |= {"accuracy": standing.mean, "seeds": len(standing.scores)}
         row["chosen"] = verdict is not None and network.id == verdict.chosen
     return rows
-
-
-def read_figures(
-    store: ArtifactStore, study: str, answer: Answer | None, before: StudyFigures | None
-) -> StudyFigures:
-    """Draw a study's figures; `before` is returned where nothing of them can have changed."""
-    sizes = store.study(study).sizes()
-    sources = {file: size for file, size in sizes.items() if file not in {*_RUNNING, ANSWER}}
-    if before and before.sources == sources:
-        return before
-    stored = documents(store.study(study))
-    if stored is None:
-        raise unknown_study(study, store)
-    from compound.orchestrator.report.figures import (
-        figures,
-    )  # plotly, which the first page needs not
-
-    if not (stored.plan or stored.trained):
-        return StudyFigures({}, sources)
-    inputs = report_inputs(store.knowing(study), stored, answer)
-    # plotly's encoder also writes numpy values, which json.dumps refuses.
-    drawn = {key: json.dumps(json.loads(fig.to_json())) for key, fig in figures(inputs).items()}
-    return StudyFigures(drawn, sources)
