@@ -14,10 +14,10 @@ from starlette.staticfiles import StaticFiles
 
 from compound.orchestrator.live.access.access_token import Access, TokenRequired
 from compound.orchestrator.live.access.page_headers import PageHeaders
-from compound.orchestrator.live.pages.chart_data import chart_data
 from compound.orchestrator.live.pages.comparison_page import comparison_page
 from compound.orchestrator.live.pages.download import download_shown, download_stored
 from compound.orchestrator.live.pages.error_page import Handler, in_sentences, not_answered
+from compound.orchestrator.live.pages.figure_data import chart_data, figure_data
 from compound.orchestrator.live.pages.job_page import job_curves, job_page
 from compound.orchestrator.live.pages.page_templates import (
     STATIC,
@@ -40,6 +40,7 @@ _PAGES: Sequence[tuple[str, Handler]] = (
     ("/studies/{study}", study_page),
     ("/studies/{study}/progress", progress),
     ("/studies/{study}/charts.json", chart_data),
+    ("/studies/{study}/figures/{figure}.json", figure_data),
     ("/studies/{study}/tables/{table}.{suffix}", download_shown),
     ("/studies/{study}/tables/{table}", table_page),
     ("/studies/{study}/files/{table}.{suffix}", download_stored),

@@ -30,6 +30,13 @@ class Curve(NamedTuple):
     kind: str
     points: Sequence[tuple[int, float]]
     chosen: bool = False
+    running: bool = False
+    """Whether it is of a job that trains now, which has a name of its own."""
+
+    @property
+    def special(self) -> bool:
+        """Whether it has a name wherever it stands: a control, the choice, a job that trains."""
+        return self.chosen or self.running or self.kind != "mix"
 
     @property
     def last(self) -> float:
@@ -44,14 +51,14 @@ def curves_chart(curves: Sequence[Curve], top: int = TOP, most: int = MOST) -> C
     """
     sound = [curve for curve in map(_finite, curves) if curve.points]
     ordered = sorted(sound, key=lambda curve: curve.last, reverse=True)
-    named = [c for i, c in enumerate(ordered) if i < top or c.chosen or c.kind != "mix"]
-    rest = [c for i, c in enumerate(ordered) if i >= top and c.kind == "mix" and not c.chosen]
+    named = [c for i, c in enumerate(ordered) if i < top or c.special]
+    rest = [c for i, c in enumerate(ordered) if i >= top and not c.special]
     thin = rest[: max(0, most - len(named))]
     shades = iter(_SHADES * (1 + len(named) // len(_SHADES)))
     lines = [_line(curve, next(shades) if curve.kind == "mix" else "") for curve in named]
     notes = (
         f"The {len(named):,} with a name are the best {min(top, len(sound)):,}, "
-        "the single axes and the choice." * bool(rest),
+        "the controls, the choice, and what trains now." * bool(rest),
         hidden(len(named) + len(thin), len(sound), "network"),
         without(len(curves) - len(sound), "network", "a finished epoch"),
     )
@@ -79,13 +86,13 @@ def _line(curve: Curve, shade: str) -> Json:
         "y": [100 * value for _, value in curve.points],
         # A line through a single point is invisible.
         "mode": "lines" if len(curve.points) > 1 else "markers",
-        "name": f"{name} (chosen)" if curve.chosen else name,
+        "name": name + (" (chosen)" if curve.chosen else " (training)" if curve.running else ""),
         "meta": curve.network,
         "showlegend": True,
         "line": {
             "color": colour,
             "width": 3 if curve.chosen else 2,
-            "dash": "dot" if curve.kind == "baseline" else "solid",
+            "dash": "dash" if curve.running else "dot" if curve.kind == "baseline" else "solid",
         },
         "hovertemplate": f"{text(curve.name)}<br>epoch %{{x}}: %{{y:.1f}} %<extra></extra>",
     }

@@ -11,7 +11,7 @@ import anyio
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.live.reading.last_known import STEP, LastKnown, Snapshot
-from compound.orchestrator.live.reading.study_drawing import StudyDrawing, read_drawing
+from compound.orchestrator.live.reading.study_drawn import StudyDrawn, read_drawn
 from compound.orchestrator.live.reading.study_networks import StudyNetworks, read_networks
 from compound.orchestrator.live.reading.study_state import StudyState, read_state
 
@@ -54,7 +54,7 @@ class StoreReader:
         self._names: LastKnown[Sequence[str]] = LastKnown(self._list, self._threads)
         self._states: _Recent[LastKnown[StudyState]] = _Recent(self._state_of, _STUDIES)
         self._networks: _Recent[LastKnown[StudyNetworks]] = _Recent(self._networks_of, _STUDIES)
-        self._drawings: _Recent[LastKnown[StudyDrawing]] = _Recent(self._drawing_of, _STUDIES)
+        self._drawn: _Recent[LastKnown[StudyDrawn]] = _Recent(self._drawn_of, _STUDIES)
 
     def close(self) -> None:
         """Forget what waits to be read; what is being read ends by itself."""
@@ -76,9 +76,9 @@ class StoreReader:
         """Return the networks of a study."""
         return await _patient(self._networks.get(study))
 
-    async def drawing(self, study: str) -> Snapshot[StudyDrawing]:
+    async def drawn(self, study: str) -> Snapshot[StudyDrawn]:
         """Return what the charts of a study are drawn from."""
-        return await _patient(self._drawings.get(study))
+        return await _patient(self._drawn.get(study))
 
     async def once(self, read: Callable[[ArtifactStore], V]) -> V:
         """Read something that is not kept, such as a job's rows; errors are raised."""
@@ -100,12 +100,11 @@ class StoreReader:
 
         return LastKnown(read, self._threads)
 
-    def _drawing_of(self, study: Hashable) -> LastKnown[StudyDrawing]:
-        def read(before: StudyDrawing | None) -> StudyDrawing:
-            state = self._states.get(study).now().value
-            answer = state.answer if state else None
-            running = state.running if state else ()
-            return read_drawing(self.opened(), str(study), answer, running, before)
+    def _drawn_of(self, study: Hashable) -> LastKnown[StudyDrawn]:
+        def read(before: StudyDrawn | None) -> StudyDrawn:
+            store, name = self.opened(), str(study)
+            state = self._states.get(study).now().value or read_state(store, name, None)
+            return read_drawn(store, state, before)
 
         return LastKnown(read, self._threads)
 
