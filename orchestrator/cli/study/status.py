@@ -15,12 +15,12 @@ from compound.orchestrator.answer.so_far import Work
 from compound.orchestrator.cli.printing.named_study import opened
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.cli.printing.phi_table import say_answer, show_phis, unsaid
-from compound.orchestrator.cli.printing.study_status import StudyStatus
 from compound.orchestrator.cli.printing.waiting_lines import clock_warning, waiting_lines
 from compound.orchestrator.forecast.budget_check import spent_text
 from compound.orchestrator.losses.study_losses import (
     StudyLosses,
 )
+from compound.orchestrator.overview.study_status import StudyStatus
 from compound.orchestrator.records.documents import (
     ALONG,
     BASELINE,
