@@ -13,7 +13,7 @@ from compound.schemas.errors import after_check, end_with
 
 SHOWN = 20
 """Studies that a person reads; JSON has all."""
-COLUMNS = ("study", "state", ">jobs done", ">best", "time", ">spent", "kind", "owner")
+COLUMNS = ("~study", "state", ">jobs done", ">best", "time", ">spent", "kind", "~owner")
 
 
 def studies(uri: str, limit: int | None, *, as_json: bool) -> None:

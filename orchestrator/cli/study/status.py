@@ -76,11 +76,12 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
         end_with(after_check(sound=not gone))
         return
     reasons = newest_reasons(events)
-    columns = ("phase", "job", "id", "status", ">epoch", ">accuracy", "cause")
+    columns = ("phase", "job", "id", "status", ">epoch", ">accuracy", "|cause")
     cells = [_cells(*pair, reasons.get(pair[0].job, "")) for pair in pairs]
     say_answer(answer, work.text)
     show_phis(answer)
-    print_table(f"\n{name} in {store.uri}", columns, cells)
+    keep = ("job", "status", "epoch", "accuracy", "cause")
+    print_table(f"\n{name} in {store.uri}", columns, cells, keep)
     say("", ", ".join(f"{number} {state}" for state, number in sorted(counts.items())))
     texts: list[str | None] = [f"warning: {t}" for t in (*study_status.warnings, *gone)]
     texts += waiting_lines([(line.label, stands) for line, _, stands in pairs], time.time())
