@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.scale import accuracy
 from compound.jobs.data.source import summarise
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.orchestrator.cli.status import status
+from compound.orchestrator.cli.study.status import status
 from compound.orchestrator.prepare import prepare
 from compound.orchestrator.spec.load import load
 from compound.orchestrator.study import Study

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from compound.orchestrator.cli import unused_options
-from compound.orchestrator.cli.options import (
+from compound.orchestrator.cli.parsing import unused_options
+from compound.orchestrator.cli.parsing.options import (
     AddressOption,
     CheckedAddressOption,
     ImageOption,
@@ -54,7 +54,7 @@ def _compound(version: VersionOption = False) -> None:
 @app.command()
 def validate(spec: SpecArgument, overrides: SetOption = None, as_json: JsonOption = False) -> None:
     """Check a spec and show its first error."""
-    from compound.orchestrator.cli import spec as spec_command
+    from compound.orchestrator.cli.specs import spec as spec_command
 
     spec_command.validate(spec, overrides or [], as_json=as_json)
 
@@ -68,7 +68,7 @@ def data(
     as_json: JsonOption = False,
 ) -> None:
     """Show what the data are: found, taken and left out, by reason; all images are decoded."""
-    from compound.orchestrator.cli import data as data_command
+    from compound.orchestrator.cli.specs import data as data_command
 
     if image:
         data_command.image_names(spec, overrides or [], image, as_json=as_json)
@@ -89,7 +89,7 @@ def plan(
     as_json: JsonOption = False,
 ) -> None:
     """Show every network, its exact cost and what it will take, before anything starts."""
-    from compound.orchestrator.cli import plan as plan_command
+    from compound.orchestrator.cli.specs import plan as plan_command
 
     unused_options.refuse_without_probe(address, probe=probe)
     options = plan_command.Options(probe, address, output, as_json, allow_import)
@@ -120,7 +120,7 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Search, judge, scale, train, report. The same command again resumes."""
-    from compound.orchestrator.cli import run as run_command
+    from compound.orchestrator.cli.study import run as run_command
 
     unused_options.require_ray(runner, address)
     options = run_command.Options(
@@ -128,7 +128,7 @@ def run(
     )
     if fast_dev_run:
         unused_options.refuse_in_rehearsal(retry_failed=retry_failed, profile=profile)
-        from compound.orchestrator.cli import fast_dev_run as fast_dev_run_command
+        from compound.orchestrator.cli.study import fast_dev_run as fast_dev_run_command
 
         fast_dev_run_command.run(spec, overrides or [], options)
         return
@@ -146,8 +146,8 @@ def retry(
     as_json: JsonOption = False,
 ) -> None:
     """Train a study's failed jobs again, then continue the study."""
-    from compound.orchestrator.cli import retry as retry_command
-    from compound.orchestrator.cli import run as run_command
+    from compound.orchestrator.cli.study import retry as retry_command
+    from compound.orchestrator.cli.study import run as run_command
 
     unused_options.require_ray(runner, address)
     options = run_command.Options(runner, address, failed, as_json, None, allow_import)
@@ -157,7 +157,7 @@ def retry(
 @app.command()
 def status(study: StudyArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
     """Show what is done, running, queued, waiting and failed, with causes."""
-    from compound.orchestrator.cli import status as status_command
+    from compound.orchestrator.cli.study import status as status_command
 
     status_command.status(study, store, as_json=as_json)
 
@@ -170,7 +170,7 @@ def report(
     as_json: JsonOption = False,
 ) -> None:
     """Write report.html again from the store."""
-    from compound.orchestrator.cli import report as report_command
+    from compound.orchestrator.cli.study import report as report_command
 
     report_command.report(study, store, output, as_json=as_json)
 
@@ -256,8 +256,8 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Write the weights of a trained network, or all tables of a study, for use elsewhere."""
-    from compound.orchestrator.cli import export_tables as export_tables_command
-    from compound.orchestrator.cli import export_weights as export_weights_command
+    from compound.orchestrator.cli.store import export_tables as export_tables_command
+    from compound.orchestrator.cli.store import export_weights as export_weights_command
 
     if format != "safetensors":
         unused_options.refuse_for_tables(naming, best=best)
@@ -275,7 +275,7 @@ def schema(
     ] = False,
 ) -> None:
     """Print the JSON Schema of specs, for editors and checks; or a page with every key."""
-    from compound.orchestrator.cli import spec as spec_command
+    from compound.orchestrator.cli.specs import spec as spec_command
 
     spec_command.schema(markdown=markdown)
 
@@ -289,6 +289,6 @@ def init(
     store: StoreOption = None,
 ) -> None:
     """Write a small study to start from, or the spec of a stored one."""
-    from compound.orchestrator.cli import spec as spec_command
+    from compound.orchestrator.cli.specs import spec as spec_command
 
     spec_command.init(path, from_study, store)

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from compound.orchestrator.cli import unused_options
-from compound.orchestrator.cli.options import (
+from compound.orchestrator.cli.parsing import unused_options
+from compound.orchestrator.cli.parsing.options import (
     FormatOption,
     ImportOption,
     JsonOption,
@@ -47,7 +47,7 @@ def advise(
     as_json: JsonOption = False,
 ) -> None:
     """Say which network to take for so many hours, parameters, MACs, milliseconds."""
-    from compound.orchestrator.cli import advise as advise_command
+    from compound.orchestrator.cli.study import advise as advise_command
 
     texts: dict[LimitName, str | None] = {
         "gpu_hours": gpu_hours,
@@ -76,9 +76,9 @@ def metrics(
     ] = False,
 ) -> None:
     """Print or export every metric of every epoch; as CSV if nothing else is asked for."""
-    from compound.orchestrator.cli.export_tables import held_out_metrics
-    from compound.orchestrator.cli.export_tables import metrics as trained_metrics
     from compound.orchestrator.cli.printing import table_output
+    from compound.orchestrator.cli.store.export_tables import held_out_metrics
+    from compound.orchestrator.cli.store.export_tables import metrics as trained_metrics
 
     chosen = unused_options.format_chosen(format, as_json=as_json)
     if parquet or csv:
@@ -105,8 +105,8 @@ def query(
     as_json: JsonOption = False,
 ) -> None:
     """Answer a question in SQL over the tables of a store (needs the extra `query`)."""
-    from compound.orchestrator.cli import query as query_command
     from compound.orchestrator.cli.printing import table_output
+    from compound.orchestrator.cli.store import query as query_command
 
     chosen = unused_options.format_chosen(format, as_json=as_json)
     named = chosen or table_output.format_of(output, "table")
@@ -122,7 +122,7 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Recompute every checksum of a store; exit 1 if a file is damaged."""
-    from compound.orchestrator.cli import verify as verify_command
+    from compound.orchestrator.cli.store import verify as verify_command
 
     verify_command.verify(study, store, as_json=as_json)
 
@@ -146,7 +146,7 @@ def fsck(
     as_json: JsonOption = False,
 ) -> None:
     """Find orphans, missing, damaged, foreign and newer files; exit 1 if anything is lost."""
-    from compound.orchestrator.cli import fsck as fsck_command
+    from compound.orchestrator.cli.store import fsck as fsck_command
 
     options = fsck_command.FsckOptions(store, delete, repair, older_than * 3600, as_json)
     fsck_command.fsck(targets or [], options)
@@ -178,7 +178,7 @@ def gc(
     as_json: JsonOption = False,
 ) -> None:
     """Show which checkpoints of ended jobs can go, and with --yes remove them."""
-    from compound.orchestrator.cli import gc as gc_command
+    from compound.orchestrator.cli.store import gc as gc_command
     from compound.orchestrator.records.needed_checkpoints import Policy
 
     policy = Policy(keep_last, keep_best, best_jobs)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from compound.orchestrator.cli.options import (
+from compound.orchestrator.cli.parsing.options import (
     ImportOption,
     JobServerOption,
     JsonOption,
@@ -29,7 +29,7 @@ def submit(
     as_json: JsonOption = False,
 ) -> None:
     """Run a study as a Ray job on a running cluster."""
-    from compound.orchestrator.cli import submit as submit_command
+    from compound.orchestrator.cli.study import submit as submit_command
 
     options = submit_command.Options(address, working_dir, as_json, allow_import, follow)
     submit_command.submit(spec, overrides or [], options)
@@ -42,7 +42,7 @@ def logs(
     follow: Annotated[bool, typer.Option(help="Print new lines until the job ends.")] = False,
 ) -> None:
     """Print what a submitted job wrote."""
-    from compound.orchestrator.cli import submit as submit_command
+    from compound.orchestrator.cli.study import submit as submit_command
 
     submit_command.logs(job, address, follow=follow)
 
@@ -54,6 +54,6 @@ def stop(
     as_json: JsonOption = False,
 ) -> None:
     """Stop a submitted job; submitting its spec again resumes."""
-    from compound.orchestrator.cli import submit as submit_command
+    from compound.orchestrator.cli.study import submit as submit_command
 
     submit_command.stop(job, address, as_json=as_json)

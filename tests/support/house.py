@@ -205,7 +205,7 @@ def figures() -> dict[str, str]:
     sizes, bound = folders(), sum(1 for tree in trees().values() for _ in bound_names(tree))
     lengths, annotated = zip(*((n, full) for _, n, full in functions()), strict=True)
     chain, count = longest_chain(), len(modules())
-    loaded = len(loaded_by("compound.orchestrator.cli.run"))
+    loaded = len(loaded_by("compound.orchestrator.cli.study.run"))
     empty = len(empty_names())
     return {
         "files in a folder, median / max": f"{median(sizes.values()):g} / {max(sizes.values())}",

@@ -8,7 +8,7 @@ from pathlib import Path
 from compound.jobs.data.source import summarise
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.choose.verdict import analyse
-from compound.orchestrator.cli.status import status
+from compound.orchestrator.cli.study.status import status
 from compound.orchestrator.prepare import prepare
 from compound.orchestrator.spec.load import load
 from compound.schemas.plan import Plan

@@ -12,7 +12,7 @@ from compound.jobs.models.build import build
 from compound.jobs.models.weight_file import evaluated, read
 from compound.jobs.models.weights import exported, load_weights, other_padding, starting
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.orchestrator.cli import export_weights
+from compound.orchestrator.cli.store import export_weights
 from compound.schemas.architecture import Architecture
 from compound.schemas.job import JobRequest, Resources, TrainJob
 from tests.support.family_networks import small

@@ -23,7 +23,7 @@ from compound.jobs.parallel.fully_sharded import Shards, check_even, shard
 from compound.jobs.parallel.process import Process
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.checkpoint import Checkpoint
-from compound.orchestrator.cli.export_weights import export
+from compound.orchestrator.cli.store.export_weights import export
 from compound.orchestrator.prepare import Prepared, prepare
 from compound.orchestrator.spec.load import load
 from compound.schemas.data import SyntheticData

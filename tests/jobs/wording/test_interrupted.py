@@ -44,7 +44,7 @@ sys.argv[1:] = {list(words)!r}
         "compound.orchestrator.cli.app",
         "pydantic",
         "pyarrow",
-        "compound.orchestrator.cli.status",
+        "compound.orchestrator.cli.study.status",
     ],
 )
 def test_a_signal_during_an_import_is_a_sentence(

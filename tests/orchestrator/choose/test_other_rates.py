@@ -8,7 +8,7 @@ import pytest
 from compound.jobs.data.source import summarise
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.choose.other_rates import OtherRates
-from compound.orchestrator.cli.status import status
+from compound.orchestrator.cli.study.status import status
 from compound.orchestrator.plan.search_jobs import plan_study
 from compound.orchestrator.records.documents import (
     PLAN,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compound.orchestrator.cli.app import app
-from compound.orchestrator.cli.run_summary import Reached
+from compound.orchestrator.cli.study.run_summary import Reached
 from compound.schemas.errors import ExitCode, after_check, after_jobs, after_submission
 from tests.support.command import compound
 

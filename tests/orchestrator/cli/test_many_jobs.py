@@ -10,7 +10,7 @@ from compound.cluster.runner import OnEvent, Take, in_order
 from compound.jobs.networks.exact_cost import count
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.printing.output import print_table
-from compound.orchestrator.cli.status import status
+from compound.orchestrator.cli.study.status import status
 from compound.orchestrator.study import Study
 from compound.schemas.architecture import Architecture
 from compound.schemas.job import EpochRow, JobRequest, JobResult, TrainJob

@@ -10,10 +10,10 @@ from compound.cluster.local_runner import LocalRunner
 from compound.jobs.data.source import inspect, summarise
 from compound.jobs.models.scaled import Networks
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.orchestrator.cli import plan as planning
-from compound.orchestrator.cli import report as reporting
-from compound.orchestrator.cli import run as running
-from compound.orchestrator.cli import status as studies
+from compound.orchestrator.cli.specs import plan as planning
+from compound.orchestrator.cli.study import report as reporting
+from compound.orchestrator.cli.study import run as running
+from compound.orchestrator.cli.study import status as studies
 from compound.orchestrator.plan.search_jobs import plan_study
 from compound.orchestrator.scale.family import plan_train
 from compound.orchestrator.spec.load import load

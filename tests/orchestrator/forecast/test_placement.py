@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.orchestrator.cli import plan as planning
+from compound.orchestrator.cli.specs import plan as planning
 from compound.orchestrator.spec.load import load
 from compound.schemas.errors import SpecError
 from tests.support.fake_driver import H200, beside_driver, environment

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.orchestrator.cli import plan as planning
-from compound.orchestrator.cli import run as running
+from compound.orchestrator.cli.specs import plan as planning
+from compound.orchestrator.cli.study import run as running
 from compound.orchestrator.plan import plan_file
 from compound.orchestrator.plan.plan_file import differences
 from compound.orchestrator.records.documents import documents

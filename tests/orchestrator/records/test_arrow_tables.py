@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.orchestrator.cli import export_tables as lakehouse
-from compound.orchestrator.cli.export_tables import held_out_metrics, metrics
 from compound.orchestrator.cli.printing.named_study import find
 from compound.orchestrator.cli.printing.table_output import Format, emit_parts
-from compound.orchestrator.cli.query import answer, query
+from compound.orchestrator.cli.store import export_tables as lakehouse
+from compound.orchestrator.cli.store.export_tables import held_out_metrics, metrics
+from compound.orchestrator.cli.store.query import answer, query
 from compound.orchestrator.records.arrow_tables import TABLES, table
 from compound.schemas.errors import SpecError, StoreError
 from tests.support.command import compound

@@ -12,7 +12,7 @@ from PIL import Image
 
 from compound.jobs.data.source import opened
 from compound.jobs.data.sources.pixel_digest import pixel_digest
-from compound.orchestrator.cli import data as data_command
+from compound.orchestrator.cli.specs import data as data_command
 from tests.support.image_files import folder, parquet
 from tests.support.pictures import encode, picture
 

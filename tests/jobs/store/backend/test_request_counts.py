@@ -10,7 +10,7 @@ import pytest
 from compound.jobs.data.source import summarise
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.backend.open_files import files_at
-from compound.orchestrator.cli.status import status
+from compound.orchestrator.cli.study.status import status
 from compound.orchestrator.prepare import prepare
 from compound.orchestrator.records.documents import documents
 from compound.orchestrator.records.job_list import lines_of, planning

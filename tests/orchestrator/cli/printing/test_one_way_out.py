@@ -52,5 +52,5 @@ def test_commands_print_lines_and_tables_only() -> None:
     """`compound logs` passes a job's text on as it comes, and `compound schema` prints a page."""
     writing = files_with("sys.stdout.write", "sys.stdout.writelines", "sys.stderr.write")
     commands = {path for path in writing if path.startswith(("cluster", "orchestrator"))}
-    passing = {"orchestrator/cli/spec.py", "orchestrator/cli/submit.py"}
+    passing = {"orchestrator/cli/specs/spec.py", "orchestrator/cli/study/submit.py"}
     assert commands == {OUTPUT, "orchestrator/command_line.py", *passing}

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from compound.orchestrator.cli.printing.table_output import Format, emit
-from compound.orchestrator.cli.query import answer
+from compound.orchestrator.cli.store.query import answer
 from compound.schemas.errors import SpecError
 
 TYPES = duckdb.sql("select * from test_all_types()").columns

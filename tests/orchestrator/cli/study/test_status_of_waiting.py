@@ -12,7 +12,7 @@ from compound.cluster.driver_results import record_failure
 from compound.cluster.runner import OnEvent, Take, in_order, unfinished
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.printing.named_study import find
-from compound.orchestrator.cli.status import status
+from compound.orchestrator.cli.study.status import status
 from compound.orchestrator.timeline.job_standing import ended_results
 from compound.schemas.job import Cause, Event, JobRequest, JobResult
 from tests.support.small_study import SPEC, carry_out

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compound.cluster.ray_jobs import Jobs, stores_in
-from compound.orchestrator.cli.allow_import import require_grant
+from compound.orchestrator.cli.parsing.allow_import import require_grant
 from compound.orchestrator.cli.printing.output import note, print_json, say
 from compound.orchestrator.spec.load import SpecFile, load
 from compound.orchestrator.wording.commands import command

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.answer.stored_answer import stored_answer
-from compound.orchestrator.cli import run as run_command
 from compound.orchestrator.cli.printing.output import print_json, say
-from compound.orchestrator.cli.report import write_report
-from compound.orchestrator.cli.status import say_failures, stored_failures
+from compound.orchestrator.cli.study import run as run_command
+from compound.orchestrator.cli.study import spec_to_run
+from compound.orchestrator.cli.study.report import write_report
+from compound.orchestrator.cli.study.status import say_failures, stored_failures
 from compound.orchestrator.kinds.all_kinds import KINDS
 from compound.orchestrator.records.documents import written
 from compound.orchestrator.spec.fast_dev_run import BATCHES
@@ -29,7 +30,7 @@ def run(path: Path | None, overrides: list[str], options: run_command.Options) -
             "a plan runs unchanged, so --fast-dev-run needs a spec",
             next_step=command("run", ("SPEC",), fast_dev_run=True),
         )
-    file = run_command.source(path, overrides, options)
+    file = spec_to_run.source(path, overrides, options.plan)
     spec = KINDS[file.spec.kind].rehearsal(file.spec)
     with _scratch(replace(file, spec=spec)) as rehearsed:
         ending = run_command.run_to_end(rehearsed, replace(options, reads_test=False))

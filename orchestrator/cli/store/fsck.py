@@ -8,10 +8,10 @@ from functools import cached_property
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.checking.findings import Finding, FindingCounts
 from compound.jobs.store.checking.fsck import CheckOptions, summary
+from compound.orchestrator.cli.parsing.unused_options import refuse
 from compound.orchestrator.cli.printing.command_line import DEFAULT_STORE
 from compound.orchestrator.cli.printing.named_study import checked, is_spec
 from compound.orchestrator.cli.printing.output import print_json, print_table, say
-from compound.orchestrator.cli.unused_options import refuse
 from compound.orchestrator.records.documents import SPEC, Documents, documents
 from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.numbers import counted, megabytes

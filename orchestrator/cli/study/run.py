@@ -12,11 +12,18 @@ from compound.jobs.host.users_compound import WAY_OUT, users_compound
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.analyse.after_failures import after_failures
 from compound.orchestrator.analyse.failed_jobs import Group
-from compound.orchestrator.cli.allow_import import folders, networks_for
+from compound.orchestrator.cli.parsing.allow_import import folders, networks_for
 from compound.orchestrator.cli.printing.closed_streams import unread_output
 from compound.orchestrator.cli.printing.output import note
-from compound.orchestrator.cli.run_summary import Reached, RunSummary, Summarised, further, show
-from compound.orchestrator.cli.status import say_failures, stored_failures
+from compound.orchestrator.cli.study.run_summary import (
+    Reached,
+    RunSummary,
+    Summarised,
+    further,
+    show,
+)
+from compound.orchestrator.cli.study.spec_to_run import source
+from compound.orchestrator.cli.study.status import say_failures, stored_failures
 from compound.orchestrator.design.baseline import baseline_of
 from compound.orchestrator.forecast.budget_check import check_budget, unlimited
 from compound.orchestrator.forecast.placement import decided, placed
@@ -31,14 +38,13 @@ from compound.orchestrator.run.extend import (
     say_other_defaults,
 )
 from compound.orchestrator.run.trackers import check as check_trackers
-from compound.orchestrator.spec.load import SpecFile, load
+from compound.orchestrator.spec.load import SpecFile
 from compound.orchestrator.study import Outcome, Study
 from compound.orchestrator.wording.commands import Value, command
 from compound.orchestrator.wording.ledger_text import data_lines
 from compound.schemas.errors import (
     CompoundError,
     RunError,
-    SpecError,
     after_jobs,
     end_with,
 )
@@ -117,7 +123,7 @@ def run(path: Path | None, overrides: list[str], options: Options) -> None:
     """Run or resume a study, print what it found, and end with the code of how its jobs ended."""
     if hiding := users_compound(Path()):
         note(f"warning: {hiding}; not affected: {WAY_OUT}")
-    run_file(source(path, overrides, options), options)
+    run_file(source(path, overrides, options.plan), options)
 
 
 def run_file(file: SpecFile, options: Options) -> None:
@@ -183,36 +189,6 @@ def _stored_documents(file: SpecFile) -> tuple[ArtifactStore, Documents]:
     store = ArtifactStore.open(file.spec.store, patient=True)
     stored = written(store.study(file.spec.name))
     return store.knowing(file.spec.name), stored
-
-
-def source(path: Path | None, overrides: list[str], options: Options) -> SpecFile:
-    """Return the spec to run, with a store that lasts."""
-    return _with_lasting_store(_source(path, overrides, options))
-
-
-def _source(path: Path | None, overrides: list[str], options: Options) -> SpecFile:
-    """Return the spec named, or the one that a plan was made from."""
-    if options.plan is None and path is not None:
-        return load(path, overrides)
-    if options.plan is None or path is not None or overrides:
-        raise SpecError(
-            "`run` takes either a spec, with `--set` where needed, or a plan",
-            next_step="compound run SPEC, or compound run --plan plan.json",
-        )
-    return plan_file.check(plan_file.read(options.plan), options.plan)
-
-
-def _with_lasting_store(file: SpecFile) -> SpecFile:
-    # Ray unpacks a submitted job's working_dir below runtime_resources, and may delete it
-    # after the job. Only there another store is needed, so only there Ray is imported.
-    if "runtime_resources" not in Path.cwd().parts:
-        return file
-    from compound.cluster.ray_jobs import lasting
-
-    store = lasting(file.spec.store)
-    if store != file.spec.store:
-        note(f"store: {store} (a submitted job's own folder does not last)")
-    return replace(file, spec=file.spec.model_copy(update={"store": store}))
 
 
 def _carry_out(file: SpecFile, options: Options) -> Reached:

@@ -9,7 +9,7 @@ from compound.orchestrator.cli.printing.along_table import show_along
 from compound.orchestrator.cli.printing.final_table import show_final
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.cli.printing.phi_table import say_answer, show_phis
-from compound.orchestrator.cli.report import report_or_reason
+from compound.orchestrator.cli.study.report import report_or_reason
 from compound.orchestrator.forecast.budget_check import exceeded
 from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.study import Outcome

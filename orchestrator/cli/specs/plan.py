@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compound.jobs.data.source import inspect, summarise
-from compound.orchestrator.cli.allow_import import networks_for, say_builds
+from compound.orchestrator.cli.parsing.allow_import import networks_for, say_builds
 from compound.orchestrator.cli.printing.output import note, print_json, say
 from compound.orchestrator.cli.printing.plan_json import as_json
 from compound.orchestrator.cli.printing.plan_tables import show, show_probe

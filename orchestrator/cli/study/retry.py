@@ -8,11 +8,11 @@ from pathlib import Path
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.analyse.failed_jobs import too_fast
-from compound.orchestrator.cli import run
 from compound.orchestrator.cli.printing.command_line import DEFAULT_STORE
 from compound.orchestrator.cli.printing.named_study import find, is_spec
 from compound.orchestrator.cli.printing.output import note, print_json
-from compound.orchestrator.cli.run_summary import further
+from compound.orchestrator.cli.study import run
+from compound.orchestrator.cli.study.run_summary import further
 from compound.orchestrator.forecast.budget_check import exceeded
 from compound.orchestrator.plan.plan_file import differences
 from compound.orchestrator.records.documents import Documents

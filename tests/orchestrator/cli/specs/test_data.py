@@ -10,7 +10,7 @@ from PIL import Image
 from compound.jobs.data.contact_sheet import contact_sheet
 from compound.jobs.data.sheet_images import sheet_classes
 from compound.jobs.data.source import opened
-from compound.orchestrator.cli import data as data_command
+from compound.orchestrator.cli.specs import data as data_command
 from compound.orchestrator.spec.load import load
 from compound.schemas.data import Undecodable
 from compound.schemas.errors import SpecError
