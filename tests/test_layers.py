@@ -79,6 +79,7 @@ ORDER = (
     "orchestrator/scale",
     "orchestrator/forecast",
     "orchestrator/answer",
+    "orchestrator/overview",
     "orchestrator/report/inputs",
     "orchestrator/report/figures",
     "orchestrator/report/sections",

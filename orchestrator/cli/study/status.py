@@ -15,13 +15,13 @@ from compound.orchestrator.answer.newest_answer import newest_answer
 from compound.orchestrator.cli.printing.named_study import opened
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.cli.printing.phi_table import say_answer, show_phis, unsaid
-from compound.orchestrator.cli.printing.study_status import StudyStatus
 from compound.orchestrator.cli.printing.waiting_lines import clock_warning, waiting_lines
-from compound.orchestrator.cli.study.next_steps import failed_groups, next_steps
 from compound.orchestrator.forecast.budget_check import spent_text
 from compound.orchestrator.losses.study_losses import (
     StudyLosses,
 )
+from compound.orchestrator.overview.next_steps import failed_groups, next_steps
+from compound.orchestrator.overview.study_status import StudyStatus
 from compound.orchestrator.records.documents import (
     Documents,
 )
@@ -72,11 +72,12 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
         end_with(after_check(sound=not gone))
         return
     reasons = newest_reasons(events)
-    columns = ("phase", "job", "id", "status", ">epoch", ">accuracy", "cause")
+    columns = ("phase", "job", "id", "status", ">epoch", ">accuracy", "|cause")
     cells = [_cells(*pair, reasons.get(pair[0].job, "")) for pair in pairs]
     say_answer(answer, work.text)
     show_phis(answer)
-    print_table(f"\n{name} in {store.uri}", columns, cells)
+    keep = ("job", "status", "epoch", "accuracy", "cause")
+    print_table(f"\n{name} in {store.uri}", columns, cells, keep)
     say("", ", ".join(f"{number} {state}" for state, number in sorted(counts.items())))
     texts: list[str | None] = [f"warning: {t}" for t in (*study_status.warnings, *gone)]
     texts += waiting_lines([(line.label, stands) for line, _, stands in pairs], time.time())

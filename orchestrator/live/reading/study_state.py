@@ -11,9 +11,9 @@ from compound.jobs.store.folders.planned_jobs import Line
 from compound.orchestrator.analyse.failed_jobs import Group
 from compound.orchestrator.answer.newest_answer import newest_answer
 from compound.orchestrator.answer.so_far import Work
-from compound.orchestrator.cli.printing.study_status import StudyStatus
-from compound.orchestrator.cli.study.next_steps import failed_groups, next_steps
 from compound.orchestrator.losses.study_losses import StudyLosses
+from compound.orchestrator.overview.next_steps import failed_groups, next_steps
+from compound.orchestrator.overview.study_status import StudyStatus
 from compound.orchestrator.timeline.job_standing import Standing, driver_of, standing_of
 from compound.orchestrator.wording.missing_texts import missing_rows
 from compound.schemas.answer import Answer

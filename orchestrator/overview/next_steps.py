@@ -11,7 +11,7 @@ from compound.orchestrator.answer.so_far import Work
 from compound.orchestrator.wording.commands import command, commented, resuming
 
 if TYPE_CHECKING:
-    from compound.orchestrator.cli.printing.study_status import StudyStatus
+    from compound.orchestrator.overview.study_status import StudyStatus
 
 
 def next_steps(
