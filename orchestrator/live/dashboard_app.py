@@ -1,6 +1,7 @@
 """The live page as an ASGI application: its routes, and what guards them."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -50,6 +51,10 @@ _PAGES: Sequence[tuple[str, Handler]] = (
 class _StaticFiles(StaticFiles):
     """Files of the package, under a URL with a hash of all of them: browsers may keep them."""
 
+    def __init__(self, folders: Sequence[Path]) -> None:
+        super().__init__(directory=folders[0])
+        self.all_directories = [*folders]
+
     def file_response(self, *args: object, **kwargs: object) -> Response:
         response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
@@ -78,7 +83,7 @@ def dashboard_app(
     ]
     if access:
         guards.append(Middleware(TokenRequired, access=access, login=login))
-    files = Mount(f"/static/{static_version()}", _StaticFiles(directory=STATIC))
+    files = Mount(f"/static/{static_version()}", _StaticFiles(STATIC))
     pages = [Route(path, in_sentences(handler)) for path, handler in _PAGES]
     app = Starlette(
         routes=[Route("/session", session), files, *pages],

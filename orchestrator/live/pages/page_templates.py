@@ -12,11 +12,14 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from compound.jobs.wording.printable import printable
+from compound.orchestrator.report.static_files import STATIC as REPORT_STATIC
 from compound.orchestrator.wording.names import WAYS
 from compound.orchestrator.wording.numbers import counted, duration, percent, points, short
 
 _LIVE = Path(__file__).parents[1]
-TEMPLATES, STATIC = _LIVE / "templates", _LIVE / "static"
+TEMPLATES = _LIVE / "templates"
+STATIC = (_LIVE / "static", REPORT_STATIC)
+"""Files of the page, and those that it shares with the report."""
 
 
 def environment() -> Environment:
@@ -29,7 +32,13 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    loaded.globals |= {"version": static_version(), "counted": counted, "ways": WAYS}
+    loaded.globals |= {
+        "version": static_version(),
+        "counted": counted,
+        "parted": parted,
+        "ways": WAYS,
+        "here": "",
+    }
     loaded.filters |= {
         "percent": percent,
         "points": points,
@@ -51,10 +60,16 @@ def page(
 def static_version() -> str:
     """Return a hash of all static files and templates: a part of URLs and ETags."""
     digest = hashlib.sha256()
-    for path in sorted((*STATIC.rglob("*"), *TEMPLATES.rglob("*"))):
+    for path in (path for folder in (*STATIC, TEMPLATES) for path in sorted(folder.rglob("*"))):
         if path.is_file():
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def parted(text: str) -> tuple[str, str]:
+    """Return the first sentence of a text, and the others."""
+    first, stop, rest = text.partition(". ")
+    return first + stop.rstrip(), rest
 
 
 def moment(seconds: float | None) -> Markup:
