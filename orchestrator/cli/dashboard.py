@@ -1,10 +1,14 @@
 """`compound dashboard`: the live page of a store."""
 
 import webbrowser
+from contextlib import closing
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.printing.output import say
-from compound.orchestrator.live.web_server import Endpoint, serve
+from compound.orchestrator.live.access.trusted_names import trusted_names
+from compound.orchestrator.live.dashboard_app import dashboard_app
+from compound.orchestrator.live.reading.store_reader import StoreReader
+from compound.orchestrator.live.web_server import Endpoint, access_of, listening, serve, url_of
 from compound.schemas.store_uri import bucket_of
 
 
@@ -15,17 +19,18 @@ def dashboard(uri: str, endpoint: Endpoint, *, browse: bool) -> None:
     """
     if not _is_bucket(uri):
         ArtifactStore.open(uri, create=False)
-
-    def ready(url: str) -> None:
-        say(f"{url}", "Stop it with Ctrl-C. It only reads the store.")
+    with closing(listening(endpoint)) as bound, closing(StoreReader(uri)) as reader:
+        access = access_of(endpoint, bound)
+        app = dashboard_app(reader, trusted_names(endpoint.host, endpoint.names), access)
+        url = url_of(endpoint, bound, access)
+        say(url, "Stop it with Ctrl-C. It only reads the store.")
         if browse:
             webbrowser.open(url)
-
-    serve(uri, endpoint, ready)
+        serve(app, bound)
 
 
 def _is_bucket(uri: str) -> bool:
-    """Whether a store may answer slowly: a page then says what it says."""
+    """Whether a store may answer slowly: then its pages say what is wrong with it."""
     try:
         return bucket_of(uri) is not None
     except ValueError:

@@ -1,7 +1,7 @@
 """The live page as an ASGI application: its routes, and what guards them."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -28,7 +28,9 @@ from compound.orchestrator.live.pages.page_templates import (
 from compound.orchestrator.live.pages.studies_page import studies_page
 from compound.orchestrator.live.pages.study_page import progress, study_page
 from compound.orchestrator.live.pages.table_page import table_page
-from compound.orchestrator.live.reading.store_reader import StoreReader
+
+if TYPE_CHECKING:
+    from compound.orchestrator.live.reading.store_reader import StoreReader
 
 _SMALLEST = 1_000
 """Bytes from which on an answer is compressed."""
@@ -51,10 +53,6 @@ _PAGES: Sequence[tuple[str, Handler]] = (
 class _StaticFiles(StaticFiles):
     """Files of the package, under a URL with a hash of all of them: browsers may keep them."""
 
-    def __init__(self, folders: Sequence[Path]) -> None:
-        super().__init__(directory=folders[0])
-        self.all_directories = [*folders]
-
     def file_response(self, *args: object, **kwargs: object) -> Response:
         response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
@@ -62,7 +60,7 @@ class _StaticFiles(StaticFiles):
 
 
 def dashboard_app(
-    reader: StoreReader, hosts: Sequence[str], access: Access | None = None
+    reader: "StoreReader", hosts: Sequence[str], access: Access | None = None
 ) -> Starlette:
     """Return the application of a store's pages.
 
@@ -83,10 +81,13 @@ def dashboard_app(
     ]
     if access:
         guards.append(Middleware(TokenRequired, access=access, login=login))
-    files = Mount(f"/static/{static_version()}", _StaticFiles(STATIC))
+    files = [
+        Mount(f"/static/{static_version()}/{name}", _StaticFiles(directory=folder))
+        for name, folder in STATIC.items()
+    ]
     pages = [Route(path, in_sentences(handler)) for path, handler in _PAGES]
     app = Starlette(
-        routes=[Route("/session", session), files, *pages],
+        routes=[Route("/session", session), *files, *pages],
         middleware=guards,
         exception_handlers={404: not_answered, 405: not_answered},
     )

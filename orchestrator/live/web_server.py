@@ -1,15 +1,14 @@
-"""Serves the live page of a store until it is interrupted."""
+"""Where the live page is served, and the server that does it."""
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from compound.orchestrator.live.access.access_token import Access, new_token
-from compound.orchestrator.live.access.trusted_names import in_url, is_loopback, trusted_names
-from compound.orchestrator.live.dashboard_app import dashboard_app
-from compound.orchestrator.live.reading.store_reader import StoreReader
+from compound.orchestrator.live.access.trusted_names import in_url, is_loopback
 from compound.schemas.errors import MachineError
 
 _GRACE = 2
@@ -75,17 +74,23 @@ def _free(endpoint: Endpoint) -> int | None:
     return None
 
 
-def serve(uri: str, endpoint: Endpoint, ready: Callable[[str], None]) -> None:
-    """Serve the pages of a store; return when a signal ends it, which is then raised.
+def url_of(endpoint: Endpoint, bound: socket.socket, access: Access | None) -> str:
+    """Return the URL to open; the token stands behind its `#`, which no browser sends."""
+    everywhere = endpoint.host in ("0.0.0.0", "::")  # noqa: S104
+    host = socket.gethostname() if everywhere else endpoint.host
+    fragment = f"#token={access.token}" if access else ""
+    return f"http://{in_url(host)}:{bound.getsockname()[1]}/{fragment}"
 
-    `ready`: gets the URL to open, once it answers.
-    """
-    bound = listening(endpoint)
-    port = bound.getsockname()[1]
-    open_to_all = not is_loopback(endpoint.host)
-    access = Access(new_token(), port) if open_to_all or endpoint.token else None
-    reader = StoreReader(uri)
-    app = dashboard_app(reader, trusted_names(endpoint.host, endpoint.names), access)
+
+def access_of(endpoint: Endpoint, bound: socket.socket) -> Access | None:
+    """Return a new token, where others than this machine reach a server or it asks for one."""
+    if is_loopback(endpoint.host) and not endpoint.token:
+        return None
+    return Access(new_token(), bound.getsockname()[1])
+
+
+def serve(app: ASGIApp, bound: socket.socket) -> None:
+    """Serve an application until a signal, which is raised again once all answers have ended."""
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -95,11 +100,4 @@ def serve(uri: str, endpoint: Endpoint, ready: Callable[[str], None]) -> None:
         lifespan="off",
         ws="none",
     )
-    named = socket.gethostname() if endpoint.host in ("0.0.0.0", "::") else endpoint.host  # noqa: S104
-    fragment = f"#token={access.token}" if access else ""
-    ready(f"http://{in_url(named)}:{port}/{fragment}")
-    try:
-        uvicorn.Server(config).run(sockets=[bound])
-    finally:
-        reader.close()
-        bound.close()
+    uvicorn.Server(config).run(sockets=[bound])

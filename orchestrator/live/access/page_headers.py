@@ -4,12 +4,15 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from compound.orchestrator.report.static_files import EMPTY_STYLE
+
 _POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
-        # plotly writes styles of its own into the page (plotly/plotly.js#2355).
-        "style-src 'self' 'unsafe-inline'",
+        # plotly.js adds an empty style element, and writes attributes (plotly/plotly.js#2355).
+        f"style-src 'self' {EMPTY_STYLE}",
+        "style-src-attr 'unsafe-inline'",
         # The button that saves a figure as a picture makes it of these.
         "img-src 'self' data: blob:",
         "font-src 'self'",

@@ -1,13 +1,18 @@
 """The tables of a study on its page, as Arrow: each number is a field that the store has."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from compound.orchestrator.live.reading.study_state import StudyState
+from compound.orchestrator.records import arrow_tables
+from compound.orchestrator.records.documents import Documents
+from compound.orchestrator.wording.names import name
 from compound.schemas.answer import Answer, AnswerRow
 from compound.schemas.metrics import ACCURACY
+
+if TYPE_CHECKING:
+    from compound.orchestrator.live.reading.study_state import StudyState
 
 _TEXT, _WHOLE, _NUMBER, _YES = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 
@@ -34,6 +39,25 @@ JOBS: pa.Schema = pa.schema(
 """One row a planned job. `accuracy`: of validation images after the last epoch so far, a fraction
 of 1; `why`: what it waits for, or the message of its failure; `since`: when that wait began, in
 seconds since 1970; `cause`: the kind of its failure."""
+CANDIDATES: pa.Schema = pa.schema(
+    [
+        *pa.schema(
+            {
+                "name": _TEXT,
+                "accuracy": _NUMBER,
+                "low": _NUMBER,
+                "high": _NUMBER,
+                "seeds": _WHOLE,
+                "failed": _WHOLE,
+                "tied": _YES,
+                "chosen": _YES,
+            }
+        ),
+        *(field for field in arrow_tables.CANDIDATES if field.name != "study"),
+    ]
+)
+"""One row a network with its exact cost, and its standing in the verdict. `accuracy`: the mean over
+seeds on validation images, with the interval at the study's level, fractions of 1."""
 FAMILY: pa.Schema = pa.schema(
     {
         "way": _TEXT,
@@ -65,12 +89,12 @@ FAMILY: pa.Schema = pa.schema(
 of 1; `hours`: of one training; `chosen`: the network that the answer takes."""
 
 
-def jobs_table(state: StudyState) -> pa.Table:
+def jobs_table(state: "StudyState") -> pa.Table:
     """Return where every job of a study stands."""
     return pa.Table.from_pylist([*_jobs(state)], JOBS)
 
 
-def _jobs(state: StudyState) -> Iterator[dict[str, Any]]:
+def _jobs(state: "StudyState") -> Iterator[dict[str, Any]]:
     for line in state.planned:
         stored, standing = state.states[line.job], state.standing[line.job]
         cause = stored.cause
@@ -85,6 +109,23 @@ def _jobs(state: StudyState) -> Iterator[dict[str, Any]]:
             "host": stored.host,
             "cause": cause.kind if cause else None,
         }
+
+
+def candidates_table(stored: Documents) -> pa.Table:
+    """Return the networks of a study's documents: baseline, search and family."""
+    verdict = stored.verdict
+    standings = {standing.candidate: standing for standing in verdict.standings} if verdict else {}
+    if verdict and verdict.baseline:
+        standings[verdict.baseline.candidate] = verdict.baseline
+    rows = []
+    for roles, network in arrow_tables.networks_with_roles(stored):
+        row = arrow_tables.network_line(roles, network) | {"name": name(network)}
+        if standing := standings.get(network.id):
+            row |= standing.model_dump(include={"low", "high", "failed", "tied"})
+            row |= {"accuracy": standing.mean, "seeds": len(standing.scores)}
+            row["chosen"] = verdict is not None and network.id == verdict.chosen
+        rows.append(row)
+    return pa.Table.from_pylist(rows, CANDIDATES)
 
 
 def family_table(answer: Answer | None) -> pa.Table:

@@ -1,18 +1,22 @@
 """Two studies side by side."""
 
+from typing import TYPE_CHECKING
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from compound.orchestrator.forecast.budget_check import spent_text
-from compound.orchestrator.live.pages.study_page import mark
 from compound.orchestrator.live.pages.study_requests import (
     Read,
+    mark,
     reader_of,
     rendered,
     study_named,
     value_of,
 )
-from compound.orchestrator.live.reading.study_state import StudyState
+
+if TYPE_CHECKING:
+    from compound.orchestrator.live.reading.study_state import StudyState
 
 
 async def comparison_page(request: Request) -> Response:
@@ -34,5 +38,5 @@ async def comparison_page(request: Request) -> Response:
     )
 
 
-def _spent(state: StudyState) -> str:
+def _spent(state: "StudyState") -> str:
     return spent_text(state.status.spec.budget, state.status.spent)

@@ -3,19 +3,21 @@
 from collections.abc import Collection
 from typing import Any
 
+import pyarrow as pa
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from compound.orchestrator.live.charts.study_charts import Drawn, charts
-from compound.orchestrator.live.listing.table_query import parsed, selected
+from compound.orchestrator.live.listing.page_tables import CANDIDATES
+from compound.orchestrator.live.listing.table_query import TableQuery, parsed, selected
 from compound.orchestrator.live.pages.study_requests import (
     reader_of,
     study_of,
+    tagged,
     value_of,
     with_etag,
 )
-from compound.orchestrator.live.reading.study_networks import CANDIDATES
 from compound.schemas.errors import UnknownError
 
 DRAWN = "what the charts are drawn from"
@@ -26,16 +28,22 @@ async def chart_data(request: Request) -> Response:
 
     `{"charts": {name: {"figure", "note"}}, "matched", "total"}`, the last two of networks.
     """
-    state, _ = await study_of(request)
     query = parsed("candidates", CANDIDATES, request.query_params.multi_items())
-    known, _ = value_of(await reader_of(request).drawn(state.name), DRAWN)
+    state, _ = await study_of(request)
+    reader = reader_of(request)
+    networks, _ = value_of(await reader.networks(state.name), "the plan")
+    latest, _ = value_of(await reader.drawn(state.name), DRAWN)
+
+    async def made() -> Response:
+        return JSONResponse(await run_in_threadpool(_filtered, latest.drawn, networks.table, query))
+
+    return await tagged(request, f"{latest.revision} {id(networks)}", made)
+
+
+def _filtered(drawn: Drawn, table: pa.Table, query: TableQuery) -> dict[str, Any]:
     if not query.narrowed:
-        return with_etag(request, JSONResponse(await run_in_threadpool(_charts, known.drawn)))
-    networks, _ = value_of(await reader_of(request).networks(state.name), "the plan")
-    rows = await run_in_threadpool(selected, networks.table, query)
-    matching = frozenset(rows["candidate"].to_pylist())
-    made = await run_in_threadpool(_charts, known.drawn, matching)
-    return with_etag(request, JSONResponse(made))
+        return _charts(drawn)
+    return _charts(drawn, frozenset(selected(table, query)["candidate"].to_pylist()))
 
 
 def _charts(drawn: Drawn, matching: Collection[str] | None = None) -> dict[str, Any]:
@@ -49,8 +57,8 @@ def _charts(drawn: Drawn, matching: Collection[str] | None = None) -> dict[str, 
 async def figure_data(request: Request) -> Response:
     """Return a figure of the report. UnknownError: the study has none of that name."""
     state, _ = await study_of(request)
-    known, _ = value_of(await reader_of(request).drawn(state.name), DRAWN)
-    figures, name = known.drawn.figures, request.path_params["figure"]
+    latest, _ = value_of(await reader_of(request).drawn(state.name), DRAWN)
+    figures, name = latest.drawn.figures, request.path_params["figure"]
     if name not in figures:
         has = ", ".join(figures) or "none yet"
         raise UnknownError(f"study {state.name} has no figure '{name[:40]}'", allowed=has)

@@ -1,5 +1,7 @@
 """The page of a job, and its curves."""
 
+from typing import TYPE_CHECKING
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -10,8 +12,10 @@ from compound.orchestrator.live.pages.study_requests import (
     with_etag,
 )
 from compound.orchestrator.live.reading.job_reading import JobReading, read_job
-from compound.orchestrator.live.reading.study_state import StudyState
 from compound.orchestrator.wording.commands import command
+
+if TYPE_CHECKING:
+    from compound.orchestrator.live.reading.study_state import StudyState
 
 
 async def job_page(request: Request) -> Response:
@@ -46,7 +50,7 @@ async def job_curves(request: Request) -> Response:
     return with_etag(request, JSONResponse({"epoch": epochs, "metrics": _metrics(job)}))
 
 
-async def _read(request: Request, state: StudyState) -> JobReading:
+async def _read(request: Request, state: "StudyState") -> JobReading:
     identity = request.path_params["job"]
     return await reader_of(request).once(lambda store: read_job(store, state, identity))
 

@@ -18,8 +18,8 @@ from compound.orchestrator.wording.numbers import counted, duration, percent, po
 
 _LIVE = Path(__file__).parents[1]
 TEMPLATES = _LIVE / "templates"
-STATIC = (_LIVE / "static", REPORT_STATIC)
-"""Files of the page, and those that it shares with the report."""
+STATIC = {"live": _LIVE / "static", "report": REPORT_STATIC}
+"""Folders of static files, by the last part of their URLs: those of the report are shared."""
 
 
 def environment() -> Environment:
@@ -60,7 +60,9 @@ def page(
 def static_version() -> str:
     """Return a hash of all static files and templates: a part of URLs and ETags."""
     digest = hashlib.sha256()
-    for path in (path for folder in (*STATIC, TEMPLATES) for path in sorted(folder.rglob("*"))):
+    for path in sorted(
+        path for folder in (*STATIC.values(), TEMPLATES) for path in folder.rglob("*")
+    ):
         if path.is_file():
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

@@ -1,6 +1,7 @@
 """The page of a study, and the fragment of it that is asked for again and again."""
 
 import time
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,11 +10,13 @@ from compound.orchestrator.cli.printing.waiting_lines import clock_warning
 from compound.orchestrator.forecast.budget_check import spent_text
 from compound.orchestrator.live.listing.page_tables import JOBS
 from compound.orchestrator.live.listing.table_query import parsed
-from compound.orchestrator.live.pages.study_requests import Read, rendered, study_of
-from compound.orchestrator.live.reading.study_state import StudyState
+from compound.orchestrator.live.pages.study_requests import Read, mark, rendered, study_of
 from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.final_texts import final_lines
 from compound.orchestrator.wording.ledger_text import ledger_lines
+
+if TYPE_CHECKING:
+    from compound.orchestrator.live.reading.study_state import StudyState
 
 FIGURES = ("ternary", "standings", "cost", "search-curves", "rungs", "gate", "family", "along")
 """Names of figures that a study may have, in their order on the page."""
@@ -36,12 +39,7 @@ async def progress(request: Request) -> Response:
     )
 
 
-def mark(state: StudyState, read: Read) -> str:
-    """Return what makes a page of a study another one."""
-    return f"{state.revision} {read.mark}"
-
-
-def _values(request: Request, state: StudyState, read: Read) -> dict[str, object]:
+def _values(request: Request, state: "StudyState", read: Read) -> dict[str, object]:
     """Return what the templates of a study show; see templates/README.md."""
     return {
         "study": state,
@@ -56,7 +54,7 @@ def _values(request: Request, state: StudyState, read: Read) -> dict[str, object
     }
 
 
-def waits(state: StudyState) -> list[dict[str, object]]:
+def waits(state: "StudyState") -> list[dict[str, object]]:
     """Return the jobs that wait for workers or for another attempt, those that wait longest first.
 
     Of each the label, the job's id, `status`, `since` in seconds since 1970, and `message`.
@@ -69,7 +67,7 @@ def waits(state: StudyState) -> list[dict[str, object]]:
     return sorted(waiting, key=lambda wait: wait["since"] or time.time())
 
 
-def _warnings(state: StudyState) -> list[str]:
+def _warnings(state: "StudyState") -> list[str]:
     clocks = clock_warning(state.events).removeprefix("warning: ")
     data = class_warnings(state.status.data) if state.status.data else ()
     return [*state.status.warnings, *state.missing, *data, *([clocks] if clocks else [])]

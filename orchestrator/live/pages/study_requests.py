@@ -1,8 +1,9 @@
 """What the pages of studies share: the study that a URL names, and answers with ETags."""
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -11,9 +12,11 @@ from starlette.responses import Response
 from compound.jobs.store.format.file_kinds import STUDY_NAME
 from compound.orchestrator.live.pages.page_templates import page, static_version
 from compound.orchestrator.live.reading.last_known import NotReadYetError, Snapshot
-from compound.orchestrator.live.reading.store_reader import StoreReader
-from compound.orchestrator.live.reading.study_state import StudyState
 from compound.schemas.errors import CompoundError, UnknownError
+
+if TYPE_CHECKING:
+    from compound.orchestrator.live.reading.store_reader import StoreReader
+    from compound.orchestrator.live.reading.study_state import StudyState
 
 V = TypeVar("V")
 LATE = 5.0
@@ -37,7 +40,7 @@ class Read:
         return f"{self.trouble} {self.reading > LATE}"
 
 
-def reader_of(request: Request) -> StoreReader:
+def reader_of(request: Request) -> "StoreReader":
     """Return the reader of the server's store."""
     reader: StoreReader = request.app.state.reader
     return reader
@@ -57,12 +60,12 @@ def value_of(snapshot: Snapshot[V], subject: str) -> tuple[V, Read]:
     )
 
 
-async def study_of(request: Request) -> tuple[StudyState, Read]:
+async def study_of(request: Request) -> "tuple[StudyState, Read]":
     """Return the study that a URL names. UnknownError: there is none of that name."""
     return await study_named(request, request.path_params["study"])
 
 
-async def study_named(request: Request, name: str) -> tuple[StudyState, Read]:
+async def study_named(request: Request, name: str) -> "tuple[StudyState, Read]":
     """Return a study by its name. Errors as of `value_of`; UnknownError: there is none."""
     reader = reader_of(request)
     if not STUDY_NAME.fullmatch(name):
@@ -70,16 +73,28 @@ async def study_named(request: Request, name: str) -> tuple[StudyState, Read]:
     return value_of(await reader.state(name), f"study {name}")
 
 
+def mark(state: "StudyState", read: Read) -> str:
+    """Return what makes a page of a study another one."""
+    return f"{state.revision} {read.mark}"
+
+
 async def rendered(request: Request, template: str, revision: str, **values: Any) -> Response:
     """Return a template as a page, with an ETag; 304 where the browser has just that.
 
     `revision`: of all that the values are made from, but for their age.
     """
-    answer = _unchanged(request, etag := _etag(f"{request.url}\n{revision}"))
-    if answer is not None:
-        return answer
-    made = await run_in_threadpool(page, request.app.state.templates, template, values)
-    return _tagged(made, etag)
+    templates = request.app.state.templates
+    return await tagged(
+        request, revision, lambda: run_in_threadpool(page, templates, template, values)
+    )
+
+
+async def tagged(
+    request: Request, revision: str, make: Callable[[], Awaitable[Response]]
+) -> Response:
+    """Return what is made, with an ETag; 304, and nothing is made, where the browser has it."""
+    etag = _etag(f"{request.url.query} {revision}")
+    return _unchanged(request, etag) or _tagged(await make(), etag)
 
 
 def with_etag(request: Request, response: Response) -> Response:

@@ -1,6 +1,7 @@
 """The tables of a study: a page of rows as a fragment or as a page of its own."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 import pyarrow as pa
@@ -8,7 +9,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from compound.orchestrator.live.listing.page_tables import FAMILY, JOBS, family_table, jobs_table
+from compound.orchestrator.live.listing.page_tables import (
+    CANDIDATES,
+    FAMILY,
+    JOBS,
+    family_table,
+    jobs_table,
+)
 from compound.orchestrator.live.listing.table_query import Rows, TableQuery, page_of, parsed
 from compound.orchestrator.live.pages.columns import COLUMNS
 from compound.orchestrator.live.pages.study_requests import (
@@ -18,9 +25,10 @@ from compound.orchestrator.live.pages.study_requests import (
     study_of,
     value_of,
 )
-from compound.orchestrator.live.reading.study_networks import CANDIDATES
-from compound.orchestrator.live.reading.study_state import StudyState
 from compound.schemas.errors import UnknownError
+
+if TYPE_CHECKING:
+    from compound.orchestrator.live.reading.study_state import StudyState
 
 SCHEMAS: dict[str, pa.Schema] = {"jobs": JOBS, "candidates": CANDIDATES, "family": FAMILY}
 
@@ -29,7 +37,7 @@ SCHEMAS: dict[str, pa.Schema] = {"jobs": JOBS, "candidates": CANDIDATES, "family
 class StudyTable:
     """A table of a study, and what the URL asks of it."""
 
-    study: StudyState
+    study: "StudyState"
     read: Read
     name: str
     table: pa.Table

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.format.manifest import CheckpointFiles
-from compound.orchestrator.live.reading.study_state import StudyState
 from compound.schemas.errors import UnknownError
 from compound.schemas.job import EpochRow, Event, JobResult, TrainJob
+
+if TYPE_CHECKING:
+    from compound.orchestrator.live.reading.study_state import StudyState
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class JobReading:
     """Where its files lie."""
 
 
-def read_job(store: ArtifactStore, study: StudyState, job: str) -> JobReading:
+def read_job(store: ArtifactStore, study: "StudyState", job: str) -> JobReading:
     """Read one job of a study. UnknownError: the study has not planned it."""
     if job not in study.states:
         raise UnknownError(

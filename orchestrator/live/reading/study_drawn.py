@@ -6,14 +6,12 @@ from statistics import fmean
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.choose.verdict import analyse
-from compound.orchestrator.cli.printing.named_study import unknown_study
-from compound.orchestrator.cli.study.report import report_inputs
 from compound.orchestrator.live.charts.curves import Curve
 from compound.orchestrator.live.charts.networks import Network, best_first, selected
 from compound.orchestrator.live.charts.spans import Span, spans
 from compound.orchestrator.live.charts.study_charts import Drawn
+from compound.orchestrator.live.reading.study_networks import stored_documents
 from compound.orchestrator.live.reading.study_state import StudyState
-from compound.orchestrator.records.documents import documents
 from compound.orchestrator.report.figures.all_figures import FIGURES
 from compound.orchestrator.report.figures.cost_figure import cost_figure
 from compound.orchestrator.report.figures.figure import Figure
@@ -22,6 +20,7 @@ from compound.orchestrator.report.inputs import (
     baseline_row,
     report_rows,
 )
+from compound.orchestrator.report.stored_inputs import report_inputs
 from compound.orchestrator.timeline.intervals import intervals, unended
 from compound.schemas.metrics import ACCURACY
 from compound.schemas.study import StudySpec
@@ -75,10 +74,8 @@ def _figures(
     store: ArtifactStore, state: StudyState
 ) -> tuple[dict[str, Figure], list[Network], int]:
     """Return the figures of the report, the networks of the search, and how many have a mark."""
-    stored = documents(store.study(state.name))
-    if stored is None:
-        raise unknown_study(state.name, store)
-    inputs = with_standings(report_inputs(store, stored, state.answer))
+    stored = stored_documents(store, state.name)
+    inputs = with_standings(report_inputs(store.knowing(state.name), stored, state.answer))
     rows = report_rows(inputs)
     marked = [row for i, row in enumerate(rows) if i < MARKED or row.kind != "mix" or row.chosen]
     drawings = {name: draw(inputs) for name, draw in FIGURES.items() if name not in _REDRAWN}

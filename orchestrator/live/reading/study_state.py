@@ -9,10 +9,11 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.planned_jobs import Line
 from compound.orchestrator.analyse.failed_jobs import Group
+from compound.orchestrator.answer.newest_answer import newest_answer
 from compound.orchestrator.answer.so_far import Work
-from compound.orchestrator.cli.printing.study_status import StudyStatus
-from compound.orchestrator.cli.study.status import failed_groups, newest_answer, next_steps
 from compound.orchestrator.losses.study_losses import StudyLosses
+from compound.orchestrator.overview.next_steps import failed_groups, next_steps
+from compound.orchestrator.overview.study_status import StudyStatus
 from compound.orchestrator.timeline.job_standing import Standing, driver_of, standing_of
 from compound.orchestrator.wording.missing_texts import missing_rows
 from compound.schemas.answer import Answer
@@ -62,6 +63,11 @@ class StudyState:
         return dict(Counter(standing.status for standing in self.standing.values()))
 
     @property
+    def running(self) -> list[str]:
+        """The jobs that train now."""
+        return [job for job, standing in self.standing.items() if standing.status == "running"]
+
+    @property
     def at_rest(self) -> bool:
         """Whether nobody runs it, so that it changes only where its files do."""
         return not self.driver and "running" not in self.counts
@@ -80,7 +86,7 @@ def read_state(store: ArtifactStore, name: str, before: StudyState | None) -> St
     stored = store.standing(name, status.listed, [line.job for line in status.planned], brief=True)
     states, standing, events = standing_of(folder, stored)
     groups = failed_groups(status.planned, states)
-    answer = newest_answer(store, name, status)
+    answer = newest_answer(store, name, status.answer, status.listed)
     work = status.work(states, answer)
     rows = StudyLosses(store, name).unseen(states)
     open_jobs = {value.status for value in standing.values()} - _ENDED
