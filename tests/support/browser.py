@@ -66,14 +66,10 @@ class View:
         self.drawn()
 
     def drawn(self) -> None:
-        """Wait until every chart of the page has been drawn, those too that wait to be seen."""
-        self.page.evaluate(
-            "document.querySelectorAll('.figure').forEach((f) => f.scrollIntoView())"
-        )
-        self.page.wait_for_function(
-            "[...document.querySelectorAll('.figure')].filter((f) => f.offsetParent)"
-            ".every((f) => f.querySelector('.main-svg'))"
-        )
+        """Wait until every chart of the page has been drawn: those too that wait to be seen."""
+        self.page.wait_for_function(_READ)
+        self.page.evaluate(_SCROLL)
+        self.page.wait_for_function(_DRAWN)
         self.page.evaluate("scrollTo(0, 0)")
 
     @property
@@ -142,6 +138,16 @@ def check(opened: View) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+_READ = """() => ![...document.querySelectorAll(".pending")]
+  .some((e) => e.checkVisibility() && e.textContent.includes("is being read"))"""
+_SCROLL = """async () => {
+  for (const figure of document.querySelectorAll("figure.chart")) {
+    figure.scrollIntoView();
+    await new Promise((done) => setTimeout(done, 60));
+  }
+}"""
+_DRAWN = """() => [...document.querySelectorAll("figure.chart")]
+  .filter((f) => f.checkVisibility()).every((f) => f.querySelector(".main-svg"))"""
 _OVERHANG = """() => {
   const root = document.documentElement, wide = root.clientWidth;
   if (root.scrollWidth <= wide) return [];
@@ -154,7 +160,7 @@ _CUT = """() => [...document.querySelectorAll(".scroll, pre")]
   .filter((e) => e.scrollHeight > e.clientHeight + 2 || e.scrollWidth > e.clientWidth + 2)
   .map((e) => e.textContent.trim().slice(0, 60))"""
 _FIGURES = """() => Object.fromEntries(
-  [...document.querySelectorAll(".figure")].filter((f) => f.offsetParent).map((f) => {
+  [...document.querySelectorAll("figure.chart")].filter((f) => f.checkVisibility()).map((f) => {
     const frame = f.getBoundingClientRect();
     const inside = (e) => {
       const box = e.getBoundingClientRect();

@@ -32,7 +32,13 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    loaded.globals |= {"version": static_version(), "counted": counted, "ways": WAYS}
+    loaded.globals |= {
+        "version": static_version(),
+        "counted": counted,
+        "parted": parted,
+        "ways": WAYS,
+        "here": "",
+    }
     loaded.filters |= {
         "percent": percent,
         "points": points,
@@ -60,6 +66,12 @@ def static_version() -> str:
         if path.is_file():
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def parted(text: str) -> tuple[str, str]:
+    """Return the first sentence of a text, and the others."""
+    first, stop, rest = text.partition(". ")
+    return first + stop.rstrip(), rest
 
 
 def moment(seconds: float | None) -> Markup:

@@ -52,31 +52,18 @@ const Live = (() => {
 
   // ---- tables: a page of rows, morphed in place so that scroll and focus stay ----
 
-  const ownParams = (table) => {
+  const ownParams = (table, params = query()) => {
     const own = new URLSearchParams();
-    for (const [key, value] of query()) if (key.startsWith(table + ".")) own.append(key, value);
+    for (const [key, value] of params) if (key.startsWith(table + ".")) own.append(key, value);
     return own.toString();
   };
 
   async function refreshTables() {
     await Promise.all([...document.querySelectorAll("[data-table]")].map((box) => {
-      const own = ownParams(box.dataset.table);
-      const url = `${base}/tables/${box.dataset.table}${own ? "?" + own : ""}`;
-      return htmx.ajax("GET", url, { source: box, target: box, swap: "innerMorph" });
+      const url = `${base}/tables/${box.dataset.table}${location.search}`;
+      return htmx.ajax("GET", url, { source: box, target: box, swap: "outerMorph" });
     }));
-    if (window.Ago) Ago.write();
-  }
-
-  function followLink(event) {
-    const link = event.target.closest?.("[data-table] a[data-turn]");
-    if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
-    event.preventDefault();
-    const table = link.closest("[data-table]").dataset.table, params = query();
-    for (const key of [...params.keys()]) if (key.startsWith(table + ".")) params.delete(key);
-    for (const [key, value] of new URL(link.href, location.href).searchParams) {
-      if (key.startsWith(table + ".")) params.append(key, value);
-    }
-    go(params);
+    Ago.write();
   }
 
   // ---- charts: one request for all of them, drawn again only where they differ ----
@@ -108,24 +95,20 @@ const Live = (() => {
   }
 
   function place(slot, chart) {
-    const section = slot.closest("[data-optional]");
-    if (section) section.hidden = !chart && [...section.querySelectorAll("[data-chart]")].every((each) => each === slot || each.hidden);
-    slot.hidden = !chart && Boolean(section);
+    const part = slot.closest("[data-optional]");
+    if (part) part.hidden = !chart;
     if (!chart) {
-      const pending = slot.querySelector(".pending");
-      if (pending) pending.textContent = slot.dataset.absent ?? "Nothing to draw yet.";
+      slot.replaceChildren(made("p", { className: "pending", textContent: slot.dataset.absent ?? "" }));
       return;
     }
-    let figure = slot.querySelector("figure");
-    if (!figure) {
-      figure = made("figure", { className: "chart", id: `figure-${slot.dataset.chart}` });
-      const script = made("script", { type: "application/json" });
+    if (slot.querySelector("figure")) {
+      Figures.update(slot.dataset.chart, chart.figure);
+    } else {
+      const figure = made("figure", { className: "chart", id: `figure-${slot.dataset.chart}` });
+      const script = made("script", { type: "application/json", textContent: JSON.stringify(chart.figure) });
       script.dataset.figure = slot.dataset.chart;
-      script.textContent = JSON.stringify(chart.figure);
       figure.append(made("figcaption"), made("div", { className: "plot" }), script);
       slot.replaceChildren(figure, made("p", { className: "note" }));
-    } else {
-      Figures.update(slot.dataset.chart, chart.figure);
     }
     slot.querySelector(".note").textContent = chart.note;
   }
@@ -187,7 +170,7 @@ const Live = (() => {
 
   function point(id, from) {
     for (const row of document.querySelectorAll("tr.pointed")) row.classList.remove("pointed");
-    if (id) document.querySelector(`tr[data-id="${CSS.escape(id)}"]`)?.classList.add("pointed");
+    if (id) document.querySelector(`tr[data-candidate="${CSS.escape(id)}"]`)?.classList.add("pointed");
     for (const plot of document.querySelectorAll(".plot.js-plotly-plot")) {
       if (plot === from || !plot.data) continue;
       const at = id ? plot.data.flatMap((trace, curveNumber) => {
@@ -221,18 +204,19 @@ const Live = (() => {
 
   // ---- news: asked for while somebody looks ----
 
-  const revision = () => document.getElementById("progress")?.querySelector("[data-revision]")?.dataset.revision ?? "";
-  const running = () => Boolean(document.querySelector("#progress [data-running]"));
+  const progress = () => document.getElementById("progress-of-study");
+  const revision = () => progress()?.dataset.revision ?? "";
+  const running = () => Boolean(progress()?.dataset.running);
 
   function tick() {
     if (document.hidden) return;
-    document.getElementById("progress")?.dispatchEvent(new CustomEvent("news"));
+    progress()?.dispatchEvent(new CustomEvent("news"));
   }
 
   function arrived() {
     silent = 0;
-    if (window.Ago) Ago.write();
-    const line = document.querySelector("#progress [data-line]")?.dataset.line;
+    Ago.write();
+    const line = progress()?.dataset.line;
     if (line) tell(line);
     if (revision() === drawnRevision || Date.now() - drawnAt < CHARTS) return;
     drawnRevision = revision();
@@ -247,7 +231,6 @@ const Live = (() => {
 
   function start() {
     document.addEventListener("figure:drawn", linked);
-    document.addEventListener("click", followLink);
     document.getElementById("clear")?.addEventListener("click", (event) => { event.preventDefault(); cleared(); });
     const form = document.getElementById("filter");
     form?.addEventListener("submit", (event) => { event.preventDefault(); go(readForm(form)); });
@@ -256,19 +239,24 @@ const Live = (() => {
     form?.addEventListener("input", () => { clearTimeout(typed); typed = setTimeout(() => go(readForm(form), { push: false }), 400); });
     for (const kind of ["mouseover", "focusin"]) {
       document.addEventListener(kind, (event) => {
-        const row = event.target.closest?.("tr[data-id]");
-        if (row) point(row.dataset.id, null);
+        const row = event.target.closest?.("tr[data-candidate]");
+        if (row) point(row.dataset.candidate, null);
       });
     }
     addEventListener("popstate", follow);
     document.addEventListener("visibilitychange", tick);
-    const progress = document.getElementById("progress");
-    if (progress) {
-      document.addEventListener("htmx:after:swap", (event) => { if (progress.contains(event.target) || event.target === progress) arrived(); });
+    if (progress()) {
+      document.addEventListener("htmx:after:swap", (event) => { if (event.target === progress()) arrived(); });
       document.addEventListener("htmx:error", lost);
       const again = () => setTimeout(() => { tick(); again(); }, running() ? EVERY : AT_REST);
       again();
     }
+    // Links of a table put its state into the URL; the filter of networks may be a part of it.
+    document.addEventListener("htmx:after:history:push", () => {
+      fillForm();
+      if (ownParams("candidates") !== ownParams("candidates", new URLSearchParams(drawnQuery))) refreshCharts();
+    });
+    document.addEventListener("htmx:before:history:restore", (event) => event.preventDefault());
     fillForm();
     refreshCharts();
   }

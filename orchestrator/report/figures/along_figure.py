@@ -44,7 +44,7 @@ def along_figure(inputs: ReportInputs) -> Figure | None:
         [*curves[1:], curves[0], *_baseline(compared)],
         380,
         f"Validation accuracy over cost, a line with intervals for each of {len(ways)} ways of "
-        f"scaling: {', '.join(WAYS[way] for way in ways)}. {compared.sentence}",
+        f"scaling: {', '.join(WAYS[way] for way in ways)}.",
         xaxis=axis,
         yaxis=accuracy_axis(),
         legend=BELOW,
@@ -71,6 +71,9 @@ def _curve(way: Way, line: Sequence[WayPoint], compared: WaysCompared, steps: fl
             "symbol": SYMBOLS["mix" if way == "choice" else way],
             "size": [0.0] * len(start) + [10.0] * len(ordered),
             "color": colour,
+            # With sizes by point, plotly takes marks for bubbles: outlined, and half transparent.
+            "opacity": 1,
+            "line": {"width": 0},
         },
         error_y={
             "type": "data",

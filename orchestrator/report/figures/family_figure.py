@@ -65,7 +65,7 @@ def _lawful(law: Law, images: int) -> Figure:
     return figure(
         [*_law(law, images), *_predicted(law), *measured, *_seeds(line)],
         380,
-        f"{_alt(line)} {law.sentence}",
+        _alt(line),
         xaxis=axis,
         yaxis=accuracy_axis(range=_view(law)),
         legend=BELOW,

@@ -105,7 +105,7 @@ def _reach(high: float | None, low: float | None) -> float:
 def log_axis(
     title: str, costs: Sequence[float], room: float, write: Callable[[float], str]
 ) -> dict[str, object]:
-    """Return type, range, ticks and title of a log axis that leaves a factor of `room` at its ends."""
+    """Return a log axis of costs that leaves a factor of `room` at its ends."""
     low, high = min(costs) / room, max(costs) * room
     inside = ticks(low, high)
     return {

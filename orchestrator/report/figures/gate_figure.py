@@ -56,7 +56,7 @@ def _alt(
     return (
         f"Accuracies of {counted(len(contenders), 'contender')} in the search and at "
         f"{gate_result.scale}, each from the contenders' mean. Best at {gate_result.scale} is "
-        f"{rows[best.candidate].name}. {gate_result.sentence}"
+        f"{rows[best.candidate].name}."
     )
 
 

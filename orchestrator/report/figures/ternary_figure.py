@@ -32,7 +32,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 CROWD = 30
 """More candidates than this are drawn with smaller marks."""
 COLUMNS = ("network", "shown as", "depth, %", "width, %", "resolution, %", "accuracy, %")
-HIDDEN = {"visible": False, "fixedrange": True}
+HIDDEN = {"visible": False, "fixedrange": True, "constrain": "domain"}
 
 
 def ternary(rows: Sequence[ReportRow], verdict: Verdict | None = None) -> Figure | None:
@@ -48,15 +48,15 @@ def ternary(rows: Sequence[ReportRow], verdict: Verdict | None = None) -> Figure
         _all_marks(with_shares, scored, verdict),
         545,
         _alt(scored),
-        xaxis={**HIDDEN, "range": [-0.13, 1.13]},
+        xaxis={**HIDDEN, "range": [-0.16, 1.16]},
         # One unit is as long upwards as sideways, else it would be no triangle of equal sides.
-        yaxis={**HIDDEN, "range": [-0.17, HEIGHT + 0.12], "scaleanchor": "x"},
+        yaxis={**HIDDEN, "range": [-0.24, HEIGHT + 0.13], "scaleanchor": "x"},
         shapes=frame(),
         annotations=texts(),
         margin={"l": 8, "r": 8, "t": 72, "b": 8},
         legend=BELOW,
         columns=COLUMNS,
-        narrow={"height": 372},
+        narrow={"height": 366},
     )
 
 

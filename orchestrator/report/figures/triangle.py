@@ -11,7 +11,7 @@ from compound.schemas.architecture import Shares
 
 HEIGHT = sqrt(3) / 2
 TICKS = (0.25, 0.5, 0.75)
-ASIDE = 0.045
+ASIDE = 0.085
 """Distance of a tick's text from its side."""
 Point = tuple[float, float]
 
@@ -56,7 +56,7 @@ def _line(start: Point, end: Point, width: float) -> dict[str, Any]:
 
 def texts() -> list[dict[str, Any]]:
     """Return plotly's annotations: names at the corners, percentages along the lines they name."""
-    names = ((0.5, HEIGHT + 0.06, "depth"), (0.0, -0.115, "width"), (1.0, -0.115, "resolution"))
+    names = ((0.5, HEIGHT + 0.09, "depth"), (0.0, -0.18, "width"), (1.0, -0.18, "resolution"))
     corners = [_text(x, y, f"<b>{name}</b>", 13) for x, y, name in names]
     return [*corners, *(text for share in TICKS for text in _percentages(share))]
 
@@ -67,7 +67,7 @@ def _percentages(share: float) -> list[dict[str, Any]]:
     left, below, right = _point(share, 0), _point(0, rest), _point(rest, share)
     half, up = ASIDE / 2, ASIDE * HEIGHT
     return [
-        _text(left[0] - 1.2 * ASIDE, left[1], label, 11),
+        _text(left[0] - ASIDE, left[1], label, 11),
         _text(below[0] + half, below[1] - up, label, 11, 60),
         _text(right[0] + half, right[1] + up, label, 11, -60),
     ]

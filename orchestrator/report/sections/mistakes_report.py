@@ -1,9 +1,9 @@
 """What the choice confuses, and the hardest validation images, as tables of a report."""
 
+from compound.orchestrator.report.inputs import ReportInputs
 from compound.orchestrator.report.sections.table_cells import Cell, Table, number, text
 from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.numbers import counted
-from compound.schemas.data import DataInfo
 from compound.schemas.verdict import Mistakes, Verdict
 
 _NAMED_SOURCES = ("image_folder", "parquet")
@@ -25,15 +25,18 @@ def mistakes_text(verdict: Verdict, source: str) -> str:
     )
 
 
-def confusion_tables(verdict: Verdict | None, data: DataInfo) -> dict[str, Table]:
-    """Return the confusions of the choice and the hardest images; nothing where not known."""
-    mistakes = verdict.mistakes if verdict else None
+def confusion_table(inputs: ReportInputs) -> Table:
+    """Return the confusions of the choice; no rows where they are not known."""
+    mistakes = inputs.verdict.mistakes if inputs.verdict else None
     if mistakes is None:
-        return {}
-    return {
-        "confused": _matrix(mistakes, data.classes) if mistakes.matrix else _pairs(mistakes),
-        "hardest": _hardest(mistakes),
-    }
+        return Table((), ())
+    return _matrix(mistakes, inputs.data.classes) if mistakes.matrix else _pairs(mistakes)
+
+
+def hardest_table(inputs: ReportInputs) -> Table:
+    """Return the hardest images; no rows where they are not known."""
+    mistakes = inputs.verdict.mistakes if inputs.verdict else None
+    return _hardest(mistakes) if mistakes else Table((), ())
 
 
 def _matrix(mistakes: Mistakes, classes: tuple[str, ...]) -> Table:

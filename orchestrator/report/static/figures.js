@@ -3,7 +3,7 @@
 // Draws every <script type="application/json" data-figure="NAME"> of a page, inside the
 // <figure class="chart"> around it: {data, layout, alt, narrow, choices, columns}. See figure.py.
 const Figures = (() => {
-  const NARROW = 560;
+  const NARROW = 440;
   const TABLE_ROWS = 500;
   const PAPER = { ink: "#000", line: "#bfc5cc", card: "#fff", width: 680 };
   const settings = { displaylogo: false, modeBarButtons: [["toImage"]] };
@@ -54,6 +54,11 @@ const Figures = (() => {
     return { data: moved, layout: merged(layout, choice.layout) };
   }
 
+  function laidOut(entry, width) {
+    const { data, layout } = chosen(entry);
+    return { data, layout: width < NARROW ? merged(layout, entry.figure.narrow) : layout };
+  }
+
   // A legend under the axis has as many rows as the width asks for: it is measured once drawn.
   function makeRoom(plot, layout) {
     const legend = layout.legend;
@@ -64,12 +69,28 @@ const Figures = (() => {
     Plotly.relayout(plot, { margin, height: layout.height + height });
   }
 
+  // Ticks with texts of ours are written as far as there is room, and never turned.
+  function thinOut(axis, width) {
+    if (!axis?.tickvals || !axis.ticktext || !axis.range) return;
+    const at = axis.type === "log" ? Math.log10 : Number;
+    const [low, high] = axis.range;
+    let end = -Infinity;
+    axis.tickangle = 0;
+    axis.ticktext = axis.ticktext.map((text, index) => {
+      const middle = width * (at(axis.tickvals[index]) - low) / (high - low);
+      const half = 4 * String(text).length + 4;
+      if (middle - half < end) return "";
+      end = middle + half;
+      return text;
+    });
+  }
+
   function draw(entry, paper = false) {
     const width = paper ? PAPER.width : entry.plot.clientWidth;
     if (!width) return; // inside a closed <details>
-    const { data, layout } = chosen(entry);
-    const fitting = width < NARROW ? merged(layout, entry.figure.narrow) : layout;
-    const out = themed(structuredClone(fitting), colours(paper));
+    const { data, layout } = laidOut(entry, width);
+    const out = themed(structuredClone(layout), colours(paper));
+    thinOut(out.xaxis, width - (out.margin?.l ?? 80) - (out.margin?.r ?? 80));
     Object.assign(out, { width, autosize: false, uirevision: out.uirevision ?? entry.name });
     try {
       Plotly.react(entry.plot, data, out, settings);
@@ -82,6 +103,7 @@ const Figures = (() => {
       svg.setAttribute("aria-hidden", "true");
     }
     const first = !entry.width;
+    entry.plot.style.minHeight = "";
     entry.width = width;
     if (first) {
       const detail = { name: entry.name, plot: entry.plot };
@@ -253,8 +275,8 @@ const Figures = (() => {
   function load(entry) {
     entry.text = entry.script.textContent;
     entry.figure = JSON.parse(entry.text);
-    // Room is kept, so that a page does not jump when figures are drawn.
-    entry.plot.style.minHeight = `${entry.figure.layout.height ?? 400}px`;
+    // Room is kept, so that a page jumps little when figures are drawn.
+    if (!entry.width) entry.plot.style.minHeight = `${laidOut(entry, entry.plot.clientWidth).layout.height ?? 400}px`;
     const caption = entry.box.querySelector("figcaption");
     if (caption) caption.textContent = entry.figure.alt;
     addChoices(entry);

@@ -29,7 +29,7 @@ def test_a_page_begins_with_the_answer(inputs: AnswerInputs):
     shown = " ".join(Page(text).shown)
     first, _, rest = page.answer.sentence.partition(". ")
     assert first in shown and rest in shown and page.answer.scaling in shown
-    assert text.index("<h1") < text.index('class="tiles"') < text.index('<section id="answer">')
+    assert text.index("<h1") < text.index('class="tiles"') < text.index('<section id="answer"')
     table = answer_table(page)
     assert len(table.rows) == len(page.answer.rows)
     assert all(len(row) == len(table.columns) for row in table.rows)

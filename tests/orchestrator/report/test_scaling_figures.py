@@ -10,7 +10,7 @@ import pytest
 from compound.orchestrator.choose.choice_text import WHICH
 from compound.orchestrator.choose.verdict import analyse
 from compound.orchestrator.plan.search_jobs import plan_study
-from compound.orchestrator.report.figures.all_figures import FIRST_UNIT, UNITS
+from compound.orchestrator.report.figures.cost_figure import FIRST_UNIT, UNITS
 from compound.orchestrator.report.figures.figure_style import COLOURS, LABELS, SYMBOLS
 from compound.orchestrator.report.figures.ternary_figure import GROUPS
 from compound.orchestrator.report.inputs import ReportInputs, all_jobs
