@@ -1,10 +1,12 @@
 """The tables of a study on its page, as Arrow: each number is a field that the store has."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from compound.orchestrator.forecast.budget_check import spent_short
+from compound.orchestrator.overview.study_list import ListedStudy
 from compound.orchestrator.records import arrow_tables
 from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.wording.names import name
@@ -16,6 +18,29 @@ if TYPE_CHECKING:
 
 _TEXT, _WHOLE, _NUMBER, _YES = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 
+STUDIES: pa.Schema = pa.schema(
+    {
+        "study": _TEXT,
+        "state": _TEXT,
+        "done": _WHOLE,
+        "jobs": _WHOLE,
+        "running": _WHOLE,
+        "failed": _WHOLE,
+        "best_accuracy": _NUMBER,
+        "seconds_left": _NUMBER,
+        "updated": _NUMBER,
+        "spent": _TEXT,
+        "gpu_hours": _NUMBER,
+        "cpu_hours": _NUMBER,
+        "money": _NUMBER,
+        "kind": _TEXT,
+        "owner": _TEXT,
+        "driver": _TEXT,
+        "problem": _TEXT,
+    }
+)
+"""One row a study: see overview/study_list.py. `best_accuracy`: a fraction of 1; `updated`: seconds
+since 1970; `state` is `reading` until the study has been read."""
 JOBS: pa.Schema = pa.schema(
     {
         "label": _TEXT,
@@ -87,6 +112,18 @@ FAMILY: pa.Schema = pa.schema(
 )
 """One row a network of the answer: see schemas/answer.py. `gain`: of a doubling of cost, a fraction
 of 1; `hours`: of one training; `chosen`: the network that the answer takes."""
+
+
+def studies_table(names: Sequence[str], rows: Mapping[str, ListedStudy]) -> pa.Table:
+    """Return the studies of a store by their names, in that order."""
+    return pa.Table.from_pylist([_study(name, rows.get(name)) for name in names], STUDIES)
+
+
+def _study(name: str, row: ListedStudy | None) -> dict[str, Any]:
+    if row is None:
+        return {"study": name, "state": "reading"}
+    spent = row.spent.model_dump(include={"gpu_hours", "cpu_hours", "money"}) if row.spent else {}
+    return {**row._asdict(), "study": name, **spent, "spent": spent_short(row.spent)}
 
 
 def jobs_table(state: "StudyState") -> pa.Table:
