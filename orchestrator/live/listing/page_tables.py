@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from compound.orchestrator.forecast.budget_check import spent_short
-from compound.orchestrator.overview.study_list import ListedStudy
 from compound.orchestrator.records import arrow_tables
-from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.wording.names import name
 from compound.schemas.answer import Answer, AnswerRow
 from compound.schemas.metrics import ACCURACY
 
 if TYPE_CHECKING:
     from compound.orchestrator.live.reading.study_state import StudyState
+    from compound.orchestrator.overview.study_list import ListedStudy
+    from compound.orchestrator.records.documents import Documents
 
 _TEXT, _WHOLE, _NUMBER, _YES = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 
@@ -114,12 +114,12 @@ FAMILY: pa.Schema = pa.schema(
 of 1; `hours`: of one training; `chosen`: the network that the answer takes."""
 
 
-def studies_table(names: Sequence[str], rows: Mapping[str, ListedStudy]) -> pa.Table:
+def studies_table(names: Sequence[str], rows: "Mapping[str, ListedStudy]") -> pa.Table:
     """Return the studies of a store by their names, in that order."""
     return pa.Table.from_pylist([_study(name, rows.get(name)) for name in names], STUDIES)
 
 
-def _study(name: str, row: ListedStudy | None) -> dict[str, Any]:
+def _study(name: str, row: "ListedStudy | None") -> dict[str, Any]:
     if row is None:
         return {"study": name, "state": "reading"}
     spent = row.spent.model_dump(include={"gpu_hours", "cpu_hours", "money"}) if row.spent else {}
@@ -148,7 +148,7 @@ def _jobs(state: "StudyState") -> Iterator[dict[str, Any]]:
         }
 
 
-def candidates_table(stored: Documents) -> pa.Table:
+def candidates_table(stored: "Documents") -> pa.Table:
     """Return the networks of a study's documents: baseline, search and family."""
     verdict = stored.verdict
     standings = {standing.candidate: standing for standing in verdict.standings} if verdict else {}
