@@ -5,10 +5,7 @@ from contextlib import closing
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.printing.output import say
-from compound.orchestrator.live.access.trusted_names import trusted_names
-from compound.orchestrator.live.dashboard_app import dashboard_app
-from compound.orchestrator.live.reading.store_reader import StoreReader
-from compound.orchestrator.live.web_server import Endpoint, access_of, listening, serve, url_of
+from compound.orchestrator.live.listening import Endpoint, access_of, listening, url_of
 from compound.schemas.store_uri import bucket_of
 
 
@@ -19,14 +16,16 @@ def dashboard(uri: str, endpoint: Endpoint, *, browse: bool) -> None:
     """
     if not _is_bucket(uri):
         ArtifactStore.open(uri, create=False)
-    with closing(listening(endpoint)) as bound, closing(StoreReader(uri)) as reader:
+    with closing(listening(endpoint)) as bound:
         access = access_of(endpoint, bound)
-        app = dashboard_app(reader, trusted_names(endpoint.host, endpoint.names), access)
         url = url_of(endpoint, bound, access)
         say(url, "Stop it with Ctrl-C. It only reads the store.")
         if browse:
             webbrowser.open(url)
-        serve(app, bound)
+        # After the address, which answers from now on: statistics take a second to import.
+        from compound.orchestrator.live.web_server import serve
+
+        serve(uri, endpoint, bound, access)
 
 
 def _is_bucket(uri: str) -> bool:

@@ -224,7 +224,7 @@ def dashboard(
 ) -> None:
     """Show a store's studies in a browser, also while they run; it only reads."""
     from compound.orchestrator.cli import dashboard as dashboard_command
-    from compound.orchestrator.live.web_server import Endpoint
+    from compound.orchestrator.live.listening import Endpoint
 
     endpoint = Endpoint(host, port, tuple(name or ()), token)
     dashboard_command.dashboard(store, endpoint, browse=browse)

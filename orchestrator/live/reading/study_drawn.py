@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.orchestrator.choose.verdict import analyse
 from compound.orchestrator.live.charts.curves import Curve
 from compound.orchestrator.live.charts.networks import Network, best_first, selected
 from compound.orchestrator.live.charts.spans import Span, spans
@@ -95,6 +94,8 @@ def with_standings(inputs: ReportInputs) -> ReportInputs:
         return inputs
     if not inputs.results or len(plan.jobs) > SO_FAR:
         return inputs
+    from compound.orchestrator.choose.verdict import analyse  # statistics, which take 1 s
+
     verdict = analyse(spec, plan, inputs.results)
     return replace(inputs, verdict=verdict.model_copy(update={"chosen": None}))
 
