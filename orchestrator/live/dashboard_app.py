@@ -25,7 +25,7 @@ from compound.orchestrator.live.pages.page_templates import (
     page,
     static_version,
 )
-from compound.orchestrator.live.pages.studies_page import studies_page, study_row
+from compound.orchestrator.live.pages.studies_page import studies_download, studies_page
 from compound.orchestrator.live.pages.study_page import progress, study_page
 from compound.orchestrator.live.pages.table_page import table_page
 
@@ -36,10 +36,11 @@ _SMALLEST = 1_000
 """Bytes from which on an answer is compressed."""
 _PAGES: Sequence[tuple[str, Handler]] = (
     ("/", studies_page),
+    ("/tables/studies.{suffix}", studies_download),
+    ("/tables/studies", studies_page),
     ("/compare", comparison_page),
     ("/studies/{study}", study_page),
     ("/studies/{study}/progress", progress),
-    ("/studies/{study}/row", study_row),
     ("/studies/{study}/charts.json", chart_data),
     ("/studies/{study}/figures/{figure}.json", figure_data),
     ("/studies/{study}/tables/{table}.{suffix}", download_shown),

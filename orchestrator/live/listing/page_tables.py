@@ -1,21 +1,46 @@
 """The tables of a study on its page, as Arrow: each number is a field that the store has."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from compound.orchestrator.forecast.budget_check import spent_short
 from compound.orchestrator.records import arrow_tables
-from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.wording.names import name
 from compound.schemas.answer import Answer, AnswerRow
 from compound.schemas.metrics import ACCURACY
 
 if TYPE_CHECKING:
     from compound.orchestrator.live.reading.study_state import StudyState
+    from compound.orchestrator.overview.study_list import ListedStudy
+    from compound.orchestrator.records.documents import Documents
 
 _TEXT, _WHOLE, _NUMBER, _YES = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 
+STUDIES: pa.Schema = pa.schema(
+    {
+        "study": _TEXT,
+        "state": _TEXT,
+        "done": _WHOLE,
+        "jobs": _WHOLE,
+        "running": _WHOLE,
+        "failed": _WHOLE,
+        "best_accuracy": _NUMBER,
+        "seconds_left": _NUMBER,
+        "updated": _NUMBER,
+        "spent": _TEXT,
+        "gpu_hours": _NUMBER,
+        "cpu_hours": _NUMBER,
+        "money": _NUMBER,
+        "kind": _TEXT,
+        "owner": _TEXT,
+        "driver": _TEXT,
+        "problem": _TEXT,
+    }
+)
+"""One row a study: see overview/study_list.py. `best_accuracy`: a fraction of 1; `updated`: seconds
+since 1970; `state` is `reading` until the study has been read."""
 JOBS: pa.Schema = pa.schema(
     {
         "label": _TEXT,
@@ -89,6 +114,18 @@ FAMILY: pa.Schema = pa.schema(
 of 1; `hours`: of one training; `chosen`: the network that the answer takes."""
 
 
+def studies_table(names: Sequence[str], rows: "Mapping[str, ListedStudy]") -> pa.Table:
+    """Return the studies of a store by their names, in that order."""
+    return pa.Table.from_pylist([_study(name, rows.get(name)) for name in names], STUDIES)
+
+
+def _study(name: str, row: "ListedStudy | None") -> dict[str, Any]:
+    if row is None:
+        return {"study": name, "state": "reading"}
+    spent = row.spent.model_dump(include={"gpu_hours", "cpu_hours", "money"}) if row.spent else {}
+    return {**row._asdict(), "study": name, **spent, "spent": spent_short(row.spent)}
+
+
 def jobs_table(state: "StudyState") -> pa.Table:
     """Return where every job of a study stands."""
     return pa.Table.from_pylist([*_jobs(state)], JOBS)
@@ -111,7 +148,7 @@ def _jobs(state: "StudyState") -> Iterator[dict[str, Any]]:
         }
 
 
-def candidates_table(stored: Documents) -> pa.Table:
+def candidates_table(stored: "Documents") -> pa.Table:
     """Return the networks of a study's documents: baseline, search and family."""
     verdict = stored.verdict
     standings = {standing.candidate: standing for standing in verdict.standings} if verdict else {}

@@ -73,7 +73,7 @@ def parsed(table: str, schema: pa.Schema, parameters: Sequence[tuple[str, str]])
     query = TableQuery(table)
     for key, value in parameters:
         prefix, _, name = key.partition(".")
-        if prefix == table and name:
+        if prefix == table and name and value:  # a form also sends what was left empty
             query = _with(query, schema, name, value)
     return query
 
@@ -96,8 +96,6 @@ def _with(query: TableQuery, schema: pa.Schema, name: str, value: str) -> TableQ
         return replace(query, most={**query.most, column: number_})
     if end:
         raise _wrong(f"{query.table}.{name}", f"{column}, {column}.min, {column}.max")
-    if not value:  # a form sends what was left empty
-        return query
     values = (*query.values.get(column, ()), value)
     return replace(query, values={**query.values, column: values})
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from compound.orchestrator.answer.answer_text import amount_text, gain_text, multiple_text
 from compound.orchestrator.live.pages.page_templates import moment
 from compound.orchestrator.wording.names import WAYS
-from compound.orchestrator.wording.numbers import short
+from compound.orchestrator.wording.numbers import duration, short
 
 NOTHING = "–"
 
@@ -47,6 +47,20 @@ def _large(name: str, head: str) -> Column:
     return Column(name, head, short, numeric=True, exact=True)
 
 
+STUDIES: Sequence[Column] = (
+    Column("study", "study"),
+    Column("state", "state"),
+    _number("done", "done"),
+    _number("jobs", "of jobs"),
+    _number("failed", "failed"),
+    _number("best_accuracy", "best accuracy, %", _percent),
+    _number("seconds_left", "time left", duration),
+    Column("updated", "last news", moment),
+    Column("spent", "spent"),
+    Column("kind", "kind"),
+    Column("owner", "owner"),
+    Column("problem", "problem"),
+)
 JOBS: Sequence[Column] = (
     Column("label", "job"),
     Column("phase", "phase"),
@@ -100,6 +114,7 @@ FAMILY: Sequence[Column] = (
     _large("macs", "MACs"),
 )
 COLUMNS: Mapping[str, Sequence[Column]] = {
+    "studies": STUDIES,
     "jobs": JOBS,
     "candidates": CANDIDATES,
     "family": FAMILY,

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 async def comparison_page(request: Request) -> Response:
     """Return two studies side by side; where the URL names less than two, what can be chosen."""
     reader = reader_of(request)
-    names, read = value_of(await reader.names(), "the store")
+    listed, read = value_of(await reader.studies(), "the store")
+    names = listed.names
     chosen = [request.query_params.get(side, "") for side in ("left", "right")]
     sides: list[tuple[StudyState, Read]] = []
     for name in filter(None, chosen):

@@ -26,26 +26,27 @@ _PART = 10_000
 
 async def download_shown(request: Request) -> Response:
     """Return what a URL asks of a table of a page, over all pages of rows."""
-    suffix = _suffix(request)
+    suffix = suffix_of(request)
     study_table = await asked_table(request)
     rows = await run_in_threadpool(selected, study_table.table, study_table.query)
     parts = (rows.slice(start, _PART) for start in range(0, rows.num_rows, _PART))
-    return _sent(study_table.study.name, study_table.name, suffix, rows.schema, parts)
+    return sent(f"{study_table.study.name}-{study_table.name}", suffix, rows.schema, parts)
 
 
 async def download_stored(request: Request) -> Response:
     """Return one of the tables that `compound export` writes, whole."""
-    name, suffix = request.path_params["table"], _suffix(request)
+    name, suffix = request.path_params["table"], suffix_of(request)
     if name not in arrow_tables.TABLES:
         allowed = ", ".join(arrow_tables.TABLES)
         raise UnknownError(f"there is no table '{name[:40]}'", allowed=allowed)
     state, _ = await study_of(request)
     reader = reader_of(request)
     schema, parts = await reader.once(lambda store: _stored(store, state.name, name))
-    return _sent(state.name, name, suffix, schema, parts)
+    return sent(f"{state.name}-{name}", suffix, schema, parts)
 
 
-def _suffix(request: Request) -> str:
+def suffix_of(request: Request) -> str:
+    """Return the kind of file that a URL asks for. UnknownError: it is none that is sent."""
     suffix: str = request.path_params["suffix"]
     if suffix not in _TYPES:
         raise UnknownError(f"no table is sent as .{suffix[:20]}", allowed=", ".join(_TYPES))
@@ -64,12 +65,13 @@ def _stored(store: ArtifactStore, study: str, name: str) -> tuple[pa.Schema, Ite
     return schema, [make(store.knowing(study), study, stored)]
 
 
-def _sent(
-    study: str, name: str, suffix: str, schema: pa.Schema, parts: Iterable[pa.Table]
-) -> Response:
-    # A study's name has letters, digits, `_` and `-` only, so it needs no quoting in a header.
+def sent(stem: str, suffix: str, schema: pa.Schema, parts: Iterable[pa.Table]) -> Response:
+    """Return a table as a file, part by part.
+
+    `stem`: the file's name, of what names of studies have, so that a header need not quote it.
+    """
     headers = {
-        "Content-Disposition": f'attachment; filename="{study}-{name}.{suffix}"',
+        "Content-Disposition": f'attachment; filename="{stem}.{suffix}"',
         "Cache-Control": "no-store",
     }
     chunks = written(schema, parts, suffix)

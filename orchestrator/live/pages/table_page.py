@@ -60,34 +60,38 @@ async def table_page(request: Request) -> Response:
 
 
 def _values(request: Request, study_table: StudyTable, rows: Rows) -> dict[str, object]:
+    path = f"/studies/{study_table.study.name}"
+    shared = table_values(request, rows, f"{path}/tables/{study_table.name}", path)
+    return {**shared, "study": study_table.study, "read": study_table.read}
+
+
+def table_values(request: Request, rows: Rows, path: str, around: str) -> dict[str, object]:
+    """Return what the template of a table shows.
+
+    `path`: of the table alone; `around`: of the page that it is a part of, if it is not alone.
+    """
+    name = rows.query.table
     other_parameters = [
         (key, value)
         for key, value in request.query_params.multi_items()
-        if key.partition(".")[0] != study_table.name
+        if key.partition(".")[0] != name
     ]
 
     def link(query: TableQuery) -> str:
         return urlencode([*other_parameters, *query.parameters()])
 
-    sort = [("sort", rows.query.sort)] if rows.query.sort else []
+    sort = [(f"{name}.sort", rows.query.sort)] if rows.query.sort else []
+    current = urlsplit(request.headers.get("HX-Current-URL", str(request.url))).path
     return {
-        "study": study_table.study,
-        "read": study_table.read,
-        "name": study_table.name,
+        "name": name,
         "rows": rows,
-        "columns": COLUMNS[study_table.name],
-        "page": _page(request, study_table.study.name),
+        "columns": COLUMNS[name],
+        "path": path,
+        "page": path if current == path else around,
         "link": link,
-        "kept": [*other_parameters, *((f"{study_table.name}.{key}", value) for key, value in sort)],
-        "all_rows": TableQuery(study_table.name, sort=rows.query.sort, rows=rows.query.rows),
+        "kept": [*other_parameters, *sort],
+        "all_rows": TableQuery(name, sort=rows.query.sort, rows=rows.query.rows),
     }
-
-
-def _page(request: Request, study: str) -> str:
-    """Return the path of the page that a table is on: its own, or that of its study."""
-    around = urlsplit(request.headers.get("HX-Current-URL", "")).path
-    own = request.url.path
-    return own if around in ("", own) else f"/studies/{study}"
 
 
 async def asked_table(request: Request) -> StudyTable:

@@ -46,9 +46,15 @@ class LastKnown(Generic[T]):
     A reading that never ends costs one thread; all others go on to answer with what is known.
     """
 
-    def __init__(self, read: Callable[[T | None], T], threads: Executor) -> None:
-        """`read`: takes the last value, and returns the newest: the same object if none is new."""
+    def __init__(
+        self, read: Callable[[T | None], T], threads: Executor, rest: float = _REST
+    ) -> None:
+        """`read`: takes the last value, and returns the newest: the same object if none is new.
+
+        `rest`: how many times what a reading took passes until the next.
+        """
         self._read, self._threads, self._lock = read, threads, threading.Lock()
+        self._rest = rest
         self._snapshot: Snapshot[T] = Snapshot()
         self._began: float | None = None
         self._due = 0.0
@@ -83,7 +89,7 @@ class LastKnown(Generic[T]):
         except Exception as error:
             snapshot = Snapshot(before.value, before.read, _in_words(error))
         self._snapshot, ended = snapshot, time.monotonic()
-        self._due = ended + max(_LEAST, _REST * (ended - began))
+        self._due = ended + max(_LEAST, self._rest * (ended - began))
         self._began = None
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.overview.study_list import ListedStudy, study_list
@@ -23,6 +23,8 @@ class StudyRows:
     """Of those that have been read."""
     sources: Mapping[str, Mapping[str, int]]
     """The sizes of the files that each was read from."""
+    looked: Mapping[str, float]
+    """When each was looked at last, by the monotonic clock."""
 
     @property
     def unread(self) -> list[str]:
@@ -36,35 +38,38 @@ class StudyRows:
 
 
 def read_rows(store: ArtifactStore, before: StudyRows | None) -> StudyRows:
-    """Read the studies that are new or have changed, for about a second, unread ones first.
+    """Read the studies that are new or may have changed, for about a second, unread ones first.
 
     `before` is returned where nothing has changed.
     """
-    names = store.studies(newest=True)
-    rows = {name: row for name, row in (before.rows if before else {}).items() if name in {*names}}
-    sources = {name: before.sources[name] for name in rows} if before else {}
-    until, stale = time.monotonic() + _SLICE, _stale(store, names, rows, sources)
-    while stale and time.monotonic() < until:
-        part, stale = dict([*stale.items()][:_AT_ONCE]), dict([*stale.items()][_AT_ONCE:])
-        rows |= {row.name: row for row in study_list(store, part)}
-        sources |= part
-    if before and before.names == names and before.rows == rows:
-        return before
-    return StudyRows(names, rows, sources)
+    names, before = store.studies(newest=True), before or StudyRows((), {}, {}, {})
+    rows = {name: row for name, row in before.rows.items() if name in {*names}}
+    sources, looked = dict(before.sources), dict(before.looked)
+    began, queue = time.monotonic(), _in_order(names, rows, looked)
+    while queue and time.monotonic() - began < _SLICE:
+        part, queue = queue[:_AT_ONCE], queue[_AT_ONCE:]
+        sizes = {name: store.study(name).sizes() for name in part}
+        stale = [name for name in part if _is_stale(rows.get(name), sources.get(name), sizes[name])]
+        rows |= {row.name: row for row in study_list(store, stale)}
+        sources |= sizes
+        looked |= dict.fromkeys(part, began)
+    if list(before.names) == names and before.rows == rows:
+        return replace(before, sources=sources, looked=looked)
+    return StudyRows(names, rows, sources, looked)
 
 
-def _stale(
-    store: ArtifactStore,
-    names: Sequence[str],
-    rows: Mapping[str, ListedStudy],
-    sources: Mapping[str, Mapping[str, int]],
-) -> dict[str, dict[str, int]]:
-    """Return the studies to read with the sizes of their files: unread ones, then changed ones."""
-    unread = {name: store.study(name).sizes() for name in names if name not in rows}
-    sizes = {name: store.study(name).sizes() for name in names if name in rows}
-    changed = {
-        name: files
-        for name, files in sizes.items()
-        if files != sources[name] or rows[name].state in _GOING_ON
-    }
-    return unread | changed
+def _in_order(
+    names: Sequence[str], rows: Mapping[str, ListedStudy], looked: Mapping[str, float]
+) -> list[str]:
+    """Return studies in the order in which they are looked at: unread, running, then the others
+    that were looked at longest ago."""
+    running = {name for name, row in rows.items() if row.state in _GOING_ON}
+    return sorted(
+        names, key=lambda name: (name in rows, name not in running, looked.get(name, 0.0))
+    )
+
+
+def _is_stale(
+    row: ListedStudy | None, before: Mapping[str, int] | None, now: Mapping[str, int]
+) -> bool:
+    return row is None or row.state in _GOING_ON or before != now

@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Generic, TypeVar
@@ -11,6 +11,7 @@ import anyio
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.live.reading.last_known import STEP, LastKnown, Snapshot
+from compound.orchestrator.live.reading.listed_studies import StudyRows, read_rows
 from compound.orchestrator.live.reading.study_drawn import StudyDrawn, read_drawn
 from compound.orchestrator.live.reading.study_networks import StudyNetworks, read_networks
 from compound.orchestrator.live.reading.study_state import StudyState, read_state
@@ -51,7 +52,7 @@ class StoreReader:
     def __init__(self, uri: str) -> None:
         self.uri = uri
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
-        self._names: LastKnown[Sequence[str]] = LastKnown(self._list, self._threads)
+        self._studies: LastKnown[StudyRows] = LastKnown(self._list, self._threads, rest=1.0)
         self._states: _Recent[LastKnown[StudyState]] = _Recent(self._state_of, _STUDIES)
         self._networks: _Recent[LastKnown[StudyNetworks]] = _Recent(self._networks_of, _STUDIES)
         self._drawn: _Recent[LastKnown[StudyDrawn]] = _Recent(self._drawn_of, _STUDIES)
@@ -64,9 +65,9 @@ class StoreReader:
         """Open the store for reading. StoreError: it is not there, or of a newer schema."""
         return ArtifactStore.open(self.uri, create=False)
 
-    async def names(self) -> Snapshot[Sequence[str]]:
-        """Return the names of all studies."""
-        return await _patient(self._names)
+    async def studies(self) -> Snapshot[StudyRows]:
+        """Return all studies, as far as they have been read."""
+        return await _patient(self._studies)
 
     async def state(self, study: str) -> Snapshot[StudyState]:
         """Return where a study stands."""
@@ -87,9 +88,8 @@ class StoreReader:
             await anyio.sleep(STEP)
         return future.result()
 
-    def _list(self, before: Sequence[str] | None) -> Sequence[str]:
-        names = self.opened().studies()
-        return before if before == names else names
+    def _list(self, before: StudyRows | None) -> StudyRows:
+        return read_rows(self.opened(), before)
 
     def _state_of(self, study: Hashable) -> LastKnown[StudyState]:
         return LastKnown(partial(self._read_state, str(study)), self._threads)
