@@ -10,6 +10,7 @@ from compound.orchestrator.cli.printing.waiting_lines import clock_warning
 from compound.orchestrator.forecast.budget_check import spent_text
 from compound.orchestrator.live.listing.page_tables import JOBS
 from compound.orchestrator.live.listing.table_query import parsed
+from compound.orchestrator.live.pages.running_now import now_training, phase_left
 from compound.orchestrator.live.pages.study_requests import Read, mark, rendered, study_of
 from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.final_texts import final_lines
@@ -17,9 +18,6 @@ from compound.orchestrator.wording.ledger_text import ledger_lines
 
 if TYPE_CHECKING:
     from compound.orchestrator.live.reading.study_state import StudyState
-
-FIGURES = ("ternary", "standings", "cost", "search-curves", "rungs", "gate", "family", "along")
-"""Names of figures that a study may have, in their order on the page."""
 
 
 async def study_page(request: Request) -> Response:
@@ -45,7 +43,8 @@ def _values(request: Request, state: "StudyState", read: Read) -> dict[str, obje
         "study": state,
         "read": read,
         "query": request.url.query,
-        "figures": FIGURES,
+        "running": now_training(state),
+        "left": phase_left(state),
         "spent": spent_text(state.status.spec.budget, state.status.spent),
         "waits": waits(state),
         "warnings": _warnings(state),

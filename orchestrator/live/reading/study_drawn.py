@@ -81,7 +81,8 @@ def _figures(
     drawings["cost"] = cost_figure(inputs, marked)
     base = baseline_row(inputs)
     networks = [Network.of(row) for row in (*rows, *([base] if base else []))]
-    return {name: each for name, each in drawings.items() if each}, networks, len(marked)
+    hidden = len(rows) - len(marked)
+    return {name: each for name, each in drawings.items() if each}, networks, len(networks) - hidden
 
 
 def with_standings(inputs: ReportInputs) -> ReportInputs:

@@ -60,7 +60,9 @@ const Live = (() => {
 
   async function refreshTables() {
     await Promise.all([...document.querySelectorAll("[data-table]")].map((box) => {
-      const url = `${base}/tables/${box.dataset.table}${location.search}`;
+      const params = query(), order = `${box.dataset.table}.sort`;
+      if (box.dataset.table === "candidates" && !params.has(order)) params.set(order, "-accuracy");
+      const url = `${base}/tables/${box.dataset.table}?${params}`;
       return htmx.ajax("GET", url, { source: box, target: box, swap: "outerMorph" });
     }));
     Ago.write();
