@@ -164,7 +164,8 @@ class _Elements(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         fields = dict(attrs)
-        if tag == "script" and not (fields.get("src") or "").startswith("/static/"):
+        ours = (fields.get("src") or "").startswith("/static/")
+        if tag == "script" and not (ours or fields.get("type") == "application/json"):
             self.dangers.append((tag, attrs))
         if tag in ("svg", "iframe", "object", "base", "img", "embed"):
             self.dangers.append((tag, attrs))
