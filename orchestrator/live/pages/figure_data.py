@@ -19,6 +19,7 @@ from compound.orchestrator.live.pages.study_requests import (
     value_of,
     with_etag,
 )
+from compound.orchestrator.live.reading.last_known import NotReadYetError
 from compound.schemas.errors import UnknownError
 
 DRAWN = "what the charts are drawn from"
