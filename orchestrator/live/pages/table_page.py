@@ -16,6 +16,7 @@ from compound.orchestrator.live.listing.page_tables import (
     family_table,
     jobs_table,
 )
+from compound.orchestrator.live.listing.scores_so_far import with_scores
 from compound.orchestrator.live.listing.table_query import Rows, TableQuery, page_of, parsed
 from compound.orchestrator.live.pages.columns import COLUMNS
 from compound.orchestrator.live.pages.study_requests import (
@@ -105,6 +106,9 @@ async def asked_table(request: Request) -> StudyTable:
         networks, read = value_of(
             await reader_of(request).networks(state.name), f"the plan of {state.name}"
         )
-        return StudyTable(state, read, name, networks.table, query)
+        # The charts may be read later than the table; without a verdict they know scores.
+        latest = (await reader_of(request).drawn(state.name)).value
+        table = with_scores(networks.table, latest.drawn.networks if latest else ())
+        return StudyTable(state, read, name, table, query)
     make = jobs_table(state) if name == "jobs" else family_table(state.answer)
     return StudyTable(state, read, name, make, query)

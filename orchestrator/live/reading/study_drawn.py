@@ -82,7 +82,11 @@ def _figures(
     base = baseline_row(inputs)
     networks = [Network.of(row) for row in (*rows, *([base] if base else []))]
     hidden = len(rows) - len(marked)
-    return {name: each for name, each in drawings.items() if each}, networks, len(networks) - hidden
+    return (
+        {name: figure for name, figure in drawings.items() if figure},
+        networks,
+        len(networks) - hidden,
+    )
 
 
 def with_standings(inputs: ReportInputs) -> ReportInputs:
@@ -105,18 +109,18 @@ def _points(
     store: ArtifactStore,
     state: StudyState,
     networks: Sequence[Network],
-    known: Mapping[str, Points],
+    read_before: Mapping[str, Points],
 ) -> dict[str, Points]:
     """Return accuracy by epoch of the jobs of networks that have a curve, and of running jobs."""
     drawn = {network.id for network in selected(best_first(networks), CURVES)}
-    wanted = [
+    jobs = [
         line.job
         for line in state.planned
         if (line.phase == "search" and line.candidate in drawn)
         or state.standing[line.job].status == "running"
     ]
-    begun = [job for job in wanted if state.standing[job].status != "queued"]
-    return {job: known[job] if job in known else _read(store, job) for job in begun}
+    begun = [job for job in jobs if state.standing[job].status != "queued"]
+    return {job: read_before[job] if job in read_before else _read(store, job) for job in begun}
 
 
 def _read(store: ArtifactStore, job: str) -> Points:

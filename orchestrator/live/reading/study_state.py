@@ -13,6 +13,7 @@ from compound.orchestrator.answer.newest_answer import newest_answer
 from compound.orchestrator.answer.so_far import Work
 from compound.orchestrator.losses.study_losses import StudyLosses
 from compound.orchestrator.overview.next_steps import failed_groups, next_steps
+from compound.orchestrator.overview.study_list import state_of
 from compound.orchestrator.overview.study_status import StudyStatus
 from compound.orchestrator.timeline.job_standing import Standing, driver_of, standing_of
 from compound.orchestrator.wording.missing_texts import missing_rows
@@ -61,6 +62,16 @@ class StudyState:
     def counts(self) -> dict[str, int]:
         """How many of its jobs stand how."""
         return dict(Counter(standing.status for standing in self.standing.values()))
+
+    @property
+    def word(self) -> str:
+        """Its state in the word of `compound list`."""
+        return state_of(
+            driven=bool(self.driver),
+            waits=bool(self.waiting),
+            failed=bool(self.counts.get("failed")),
+            left=not self.planned or bool(self.work.text),
+        )
 
     @property
     def running(self) -> list[str]:

@@ -79,6 +79,11 @@ const Live = (() => {
       const answer = await fetch(`${base}/charts.json${asked}`, { headers: { Accept: "application/json" } });
       const body = await answer.json();
       if (!answer.ok) throw new Error([body.error, body.allowed && `allowed: ${body.allowed}`].filter(Boolean).join("; "));
+      if (answer.status === 202) {
+        for (const line of document.querySelectorAll("[data-chart] .pending")) line.textContent = `${body.reading}.`;
+        setTimeout(refreshCharts, 1000);
+        return;
+      }
       for (const slot of slots) place(slot, body.charts[slot.dataset.chart]);
       Figures.scan();
       count(body);

@@ -98,8 +98,15 @@ def rows(opened: View) -> list[str]:
 
 def settled(opened: View, search: str) -> None:
     """Wait until the page shows what its URL asks for; `search`: a part of the URL."""
-    opened.page.wait_for_function(f"decodeURIComponent(location.search).includes('{search}')")
+    opened.page.wait_for_function(f"() => decodeURIComponent(location.search).includes('{search}')")
     opened.page.wait_for_load_state("networkidle")
+
+
+def matched(opened: View, word: str) -> None:
+    """Wait until the page has counted the networks that match, with a word in the sentence."""
+    opened.page.wait_for_function(
+        f"() => document.getElementById('matched').textContent.includes('{word}')"
+    )
 
 
 def test_a_filter_holds_for_charts_table_and_url_and_back_undoes_it(
@@ -113,11 +120,15 @@ def test_a_filter_holds_for_charts_table_and_url_and_back_undoes_it(
         page.get_by_label("from").first.fill("0.645")
         page.get_by_role("button", name="Filter").first.click()
         settled(opened, "candidates.accuracy.min=0.645")
-        page.wait_for_function("document.getElementById('matched').textContent.includes('match')")
+        page.wait_for_function(
+            "() => document.getElementById('matched').textContent.includes('match')"
+        )
         assert faded(opened) > 0 and 0 < len(rows(opened)) < len(before)
         assert "hidden in the table" in page.locator("#matched").text_content()
         page.go_back()
-        page.wait_for_function("document.getElementById('matched').textContent.includes('All')")
+        page.wait_for_function(
+            "() => document.getElementById('matched').textContent.includes('All')"
+        )
         opened.page.wait_for_load_state("networkidle")
         assert faded(opened) == 0 and rows(opened) == before
         assert page.get_by_label("from").first.input_value() == ""
@@ -138,11 +149,13 @@ def test_marks_that_are_selected_are_what_the_table_shows(browser: "Browser", ad
         page.mouse.move(box["x"] + box["width"] - 2, box["y"] + 0.5 * box["height"], steps=5)
         page.mouse.up()
         settled(opened, "candidates.macs.min")
-        page.wait_for_function("document.getElementById('matched').textContent.includes('match')")
+        page.wait_for_function(
+            "() => document.getElementById('matched').textContent.includes('match')"
+        )
         shown = [name for name in rows(opened) if "baseline" not in name]
         assert shown and len(shown) == len(rows(opened))
         page.get_by_role("button", name="Show all").click()
-        page.wait_for_function("!location.search.includes('macs')")
+        page.wait_for_function("() => !location.search.includes('macs')")
         check(opened)
 
 
@@ -179,7 +192,7 @@ def test_news_arrive_while_focus_selection_and_place_stay(
         folder.write(SPENDING, Spent(epochs=4711, cpu_hours=1.5))
         with page.expect_response(lambda answer: "/progress" in answer.url):
             page.wait_for_function(
-                "document.getElementById('progress-of-study').dispatchEvent("
+                "() => document.getElementById('progress-of-study').dispatchEvent("
                 "new CustomEvent('news')) && document.body.textContent.includes('4,711 epochs')",
                 polling=500,
             )
@@ -196,8 +209,9 @@ def test_a_hidden_page_asks_for_nothing(browser: "Browser", address: str) -> Non
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
         for hidden in ("true", "false"):
+            settings = f"{{value: {hidden}, configurable: true}}"
             page.evaluate(
-                f"Object.defineProperty(document, 'hidden', {{value: {hidden}, configurable: true}});"
+                f"Object.defineProperty(document, 'hidden', {settings});"
                 "document.dispatchEvent(new Event('visibilitychange'))"
             )
             assert bool([url for url in asked if "/progress" in url]) == (hidden == "false")
@@ -209,7 +223,7 @@ def test_a_server_that_is_gone_is_said(browser: "Browser", store: str) -> None:
         opened.page.route("**/progress", lambda route: route.abort())
         opened.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         opened.page.wait_for_function(
-            "document.getElementById('status').textContent.includes('has not answered since')"
+            "() => document.getElementById('status').textContent.includes('has not answered since')"
         )
 
 
