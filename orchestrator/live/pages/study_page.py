@@ -10,7 +10,7 @@ from compound.orchestrator.cli.printing.waiting_lines import clock_warning
 from compound.orchestrator.forecast.budget_check import spent_text
 from compound.orchestrator.live.listing.page_tables import JOBS
 from compound.orchestrator.live.listing.table_query import parsed
-from compound.orchestrator.live.pages.running_now import now_training, phase_left
+from compound.orchestrator.live.pages.running_now import left_text, now_training
 from compound.orchestrator.live.pages.study_requests import Read, mark, rendered, study_of
 from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.final_texts import final_lines
@@ -44,7 +44,7 @@ def _values(request: Request, state: "StudyState", read: Read) -> dict[str, obje
         "read": read,
         "query": request.url.query,
         "running": now_training(state),
-        "left": phase_left(state),
+        "left": left_text(state),
         "spent": spent_text(state.status.spec.budget, state.status.spent),
         "waits": waits(state),
         "warnings": _warnings(state),
