@@ -4,8 +4,9 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Literal
 
@@ -14,7 +15,9 @@ from compound.cluster.runner import Runner
 from compound.jobs.runtime.temporary_folder import sweep
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.study_folder import StudyFolder
+from compound.orchestrator.forecast.budget_check import spent_amounts
 from compound.orchestrator.records.documents import SPENDING
+from compound.orchestrator.records.job_list import planned_lines
 from compound.orchestrator.run.observers import Observers
 from compound.orchestrator.run.progress import Progress
 from compound.orchestrator.run.spending import SpendingLimit
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from compound.cluster.gauges import StudyGauges
 
 Note = Callable[[str], None]
+Screen = Callable[[Progress], AbstractContextManager[object]]
+"""Shows how far a run is, for a while."""
 RunnerName = Literal["ray", "local"]
 
 
@@ -82,11 +87,12 @@ def assembled(
     *,
     profile: bool,
     note: Note,
+    screen: Screen = nullcontext,
 ) -> Iterator[tuple[SpendingLimit, Observers]]:
     """Put the spending limit before a runner, and the observers behind it.
 
     The first SIGINT or SIGTERM stops after the running epochs, the second one at once.
-    `profile`: trace a few steps of the first job of every phase.
+    `profile`: trace a few steps of the first job of every phase; `screen` shows the progress.
     """
     runner = _traced(backend.runner, store, note) if profile else backend.runner
     folder = store.study(spec.name)
@@ -99,7 +105,14 @@ def assembled(
         stack.callback(trackers.close)
         log = store.study(spec.name).append_event
         driver = f"{socket.gethostname()}/{os.getpid()}"
-        yield limited, Observers(Progress(note), gauges, log, driver, trackers)
+        progress = Progress(note, partial(planned_lines, folder, spec), partial(_spent, limited))
+        stack.enter_context(screen(progress))
+        stack.callback(progress.end_phase)
+        yield limited, Observers(progress, gauges, log, driver, trackers)
+
+
+def _spent(limited: SpendingLimit) -> str:
+    return ", ".join(spent_amounts(limited.budget, limited.spent))
 
 
 def _clients(names: Sequence[Tracker]) -> dict[Tracker, Opens]:

@@ -15,6 +15,7 @@ from compound.orchestrator.analyse.failed_jobs import Group
 from compound.orchestrator.cli.parsing.allow_import import folders, networks_for
 from compound.orchestrator.cli.printing.closed_streams import unread_output
 from compound.orchestrator.cli.printing.output import note
+from compound.orchestrator.cli.printing.progress_screen import shown
 from compound.orchestrator.cli.study.run_summary import (
     Reached,
     RunSummary,
@@ -218,7 +219,9 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
             note=note,
         ) as backend:
             _note_placement(spec, backend, prepared, options)
-            with assembled(spec, store, backend, profile=options.profile, note=note) as parts:
+            with assembled(
+                spec, store, backend, profile=options.profile, note=note, screen=shown
+            ) as parts:
                 limit, observers = parts
                 text, retry = file.source.text, options.retry_failed
                 study = Study(
