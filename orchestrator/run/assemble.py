@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from compound.orchestrator.run.trackers import Opens, Trackers
 from compound.schemas.job import JobRequest
 from compound.schemas.retries import RetryLimits
 from compound.schemas.spending import Spent
+from compound.schemas.store_uri import masked
 from compound.schemas.study import AnySpec, Tracker
 
 if TYPE_CHECKING:
@@ -62,12 +64,15 @@ def started(
     sweep()
     # Either runner is imported only where it runs: the local one trains on machines without Ray.
     if name == "local":
+        if "torch" not in sys.modules:
+            note("importing torch ...")
         from compound.cluster.local_runner import LocalRunner, this_machine
 
         local = LocalRunner(imports, limits=limits)
         local.preflight(requests)
         yield Backend(name, local, [this_machine()], None)
         return
+    note(_beginning(address or os.environ.get("RAY_ADDRESS", "")))
     from compound.cluster.ray_session import connect
     from compound.cluster.trials.ray_runner import RayRunner
 
@@ -77,6 +82,13 @@ def started(
         if session.dashboard_url:
             note(f"Ray dashboard: {session.dashboard_url}")
         yield Backend(name, runner, session.nodes, session.limit)
+
+
+def _beginning(address: str) -> str:
+    """Say what takes seconds, as `connect` will do it."""
+    if address in ("", "local"):
+        return "starting Ray ..."
+    return f"joining the Ray cluster at {masked(address)} ..."
 
 
 @contextmanager

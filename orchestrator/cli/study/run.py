@@ -121,10 +121,15 @@ class Options:
 
 
 def run(path: Path | None, overrides: list[str], options: Options) -> None:
+    """Run or resume the study of a spec or a plan; see `run_spec`."""
+    run_spec(source(path, overrides, options.plan), options)
+
+
+def run_spec(file: SpecFile, options: Options) -> None:
     """Run or resume a study, print what it found, and end with the code of how its jobs ended."""
     if hiding := users_compound(Path()):
         note(f"warning: {hiding}; not affected: {WAY_OUT}")
-    run_file(source(path, overrides, options.plan), options)
+    run_file(file, options)
 
 
 def run_file(file: SpecFile, options: Options) -> None:
