@@ -163,11 +163,16 @@ def retry(
 
 
 @app.command()
-def status(study: StudyArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
+def status(
+    study: StudyArgument,
+    store: StoreOption = None,
+    warnings: Annotated[bool, typer.Option("--warnings", help="Show every warning.")] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Show what is done, running, queued, waiting and failed, with causes."""
     from compound.orchestrator.cli.study import status as status_command
 
-    status_command.status(study, store, as_json=as_json)
+    status_command.status(study, store, as_json=as_json, all_warnings=warnings)
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """The table of the ways of scaling at equal cost, and what it shows."""
 
-from compound.orchestrator.cli.printing.output import note, print_table, say
+from compound.orchestrator.cli.printing.output import print_table, say
 from compound.orchestrator.cli.printing.phi_table import unsaid
 from compound.orchestrator.wording.names import WAYS
 from compound.orchestrator.wording.numbers import points, short
@@ -24,8 +24,6 @@ def show_along(compared: WaysCompared | None, answer: Answer | None) -> None:
     print_table(f"\n{title}", COLUMNS, cells)
     if text := unsaid(compared.sentence, answer):
         say(text)
-    for warning in compared.warnings:
-        note(f"warning: {warning}")
 
 
 def _cells(point: WayPoint, lead: WayLead | None) -> list[str]:

@@ -1,6 +1,6 @@
 """The table of test accuracies, each beside the validation accuracy of the same weights."""
 
-from compound.orchestrator.cli.printing.output import note, print_table, say
+from compound.orchestrator.cli.printing.output import print_table, say
 from compound.orchestrator.wording.final_texts import covers_text, final_text
 from compound.orchestrator.wording.numbers import counted
 from compound.schemas.final_evaluation import FinalTest, NetworkScore
@@ -19,9 +19,6 @@ def show_final(final: FinalTest | None) -> None:
         say(covers_text(final.networks))
         for difference in final.differences:
             say(difference.sentence)
-    if final:
-        for warning in filter(None, (final.outdated, *final.warnings)):
-            note(f"warning: {warning}")
 
 
 def _cells(network: NetworkScore) -> list[str]:

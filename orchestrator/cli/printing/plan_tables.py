@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from compound.orchestrator.cli.printing.output import note, print_table, say
-from compound.orchestrator.cli.printing.plan_notes import plan_notes
-from compound.orchestrator.forecast.budget_check import warnings
+from compound.orchestrator.cli.printing.plan_notes import plan_notes, plan_warnings
 from compound.orchestrator.forecast.placement import sentence
 from compound.orchestrator.kinds.all_kinds import KINDS
-from compound.orchestrator.wording.class_warnings import class_warnings
-from compound.orchestrator.wording.final_texts import part_warnings, planned_text
+from compound.orchestrator.wording.final_texts import planned_text
 from compound.orchestrator.wording.ledger_text import ledger_lines
 from compound.orchestrator.wording.numbers import counted, duration, short, size
+from compound.orchestrator.wording.ranked_warnings import first_few
 from compound.schemas.architecture import Candidate
 from compound.schemas.forecast import Basis, Demand, MemberForecast, Range, Total
 from compound.schemas.machine.device import DeviceProfile, ProbePoint
@@ -91,8 +90,8 @@ def _point(point: ProbePoint) -> list[str]:
     ]
 
 
-def show(prepared: "Prepared") -> None:
-    """Print a plan with everything that is known of it."""
+def show(prepared: "Prepared", every: str) -> None:
+    """Print a plan with everything that is known of it; the command `every` has all warnings."""
     plan = prepared.plan
     networks = (plan.baseline, *plan.trained)
     title = KINDS[prepared.spec.kind].title(prepared.spec, plan)
@@ -110,14 +109,8 @@ def show(prepared: "Prepared") -> None:
         title = "family: least and most of all that the search may choose"
         print_table(f"\n{title}", columns, members)
     _say_totals(prepared)
-    cautions = (
-        *class_warnings(plan.data),
-        *plan.warnings,
-        *part_warnings(plan.data),
-        *warnings(prepared.spec, prepared.forecast),
-    )
-    for warning in cautions:
-        note(f"warning: {warning}")
+    for line in first_few(plan_warnings(prepared), every):
+        note(line)
 
 
 def _network(candidate: Candidate) -> list[str]:

@@ -1,5 +1,6 @@
 """What `compound run` prints when it ends: the verdict, the family, and what to type next."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -11,11 +12,13 @@ from compound.orchestrator.cli.printing.output import note, print_json, print_ta
 from compound.orchestrator.cli.printing.phi_table import say_answer, show_phis
 from compound.orchestrator.cli.study.report import report_or_reason
 from compound.orchestrator.forecast.budget_check import exceeded
+from compound.orchestrator.plan.too_little import too_little
 from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.study import Outcome
 from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.numbers import short
+from compound.orchestrator.wording.ranked_warnings import first_few, ranked
 from compound.schemas.answer import Answer
 from compound.schemas.errors import ReportError
 from compound.schemas.metrics import ACCURACY
@@ -78,8 +81,6 @@ def show(store: ArtifactStore, stored: Documents, summary: RunSummary) -> Report
         return missing
     say()
     say_answer(answer)
-    for text in class_warnings(stored.data) if stored.data else ():
-        note(f"warning: {text}")
     _say_verdict(stored)
     show_phis(answer)
     _show_members(store, stored)
@@ -87,8 +88,22 @@ def show(store: ArtifactStore, stored: Documents, summary: RunSummary) -> Report
     if stored.law:
         say("", stored.law.sentence)
     show_along(stored.along, answer)
+    spec = stored.record.spec
+    every = command("status", (spec.name,), store=spec.store, warnings=True)
+    for line in first_few(_warnings(stored), every):
+        note(line)
     _say_next(stored.record.spec, summary, report)
     return missing
+
+
+def _warnings(stored: Documents) -> Iterator[str]:
+    """Yield what a study's documents warn of, in no order."""
+    if stored.data:
+        yield from (*class_warnings(stored.data), *too_little(stored.record.spec, stored.data))
+    yield from stored.verdict.warnings if stored.verdict else ()
+    yield from stored.gate.warnings if stored.gate else ()
+    yield from (stored.test.outdated, *stored.test.warnings) if stored.test else ()
+    yield from stored.along.warnings if stored.along else ()
 
 
 def _show_members(store: ArtifactStore, stored: Documents) -> None:
@@ -146,7 +161,7 @@ def _in_json(
         "store": store.uri,
         "status": summary.ending,
         "failed": summary.failed,
-        "warnings": list(class_warnings(stored.data)) if stored.data else [],
+        "warnings": ranked(_warnings(stored)),
         **{name: part.model_dump(mode="json") if part else None for name, part in parts.items()},
         "family": family_rows(store, stored),
         "report": report,
@@ -159,14 +174,10 @@ def _say_verdict(stored: Documents) -> None:
         say("", f"{stored.verdict.reason} {stored.verdict.beside}".rstrip())
         if stored.verdict.images and not stored.verdict.images.unknown:
             say(stored.verdict.images.sentence)
-        for warning in stored.verdict.warnings:
-            note(f"warning: {warning}")
     if stored.sensitivity:
         say(stored.sensitivity.sentence)
     if stored.gate:
         say(stored.gate.sentence)
-        for warning in stored.gate.warnings:
-            note(f"warning: {warning}")
 
 
 def further(stored: Documents, ending: Reached) -> tuple[list[str], str]:

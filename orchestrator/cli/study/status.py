@@ -21,6 +21,7 @@ from compound.orchestrator.forecast.budget_check import spent_text
 from compound.orchestrator.losses.study_losses import (
     StudyLosses,
 )
+from compound.orchestrator.plan.too_little import too_little
 from compound.orchestrator.records.documents import (
     ALONG,
     BASELINE,
@@ -32,9 +33,10 @@ from compound.orchestrator.records.job_list import lines_of, once
 from compound.orchestrator.timeline.job_standing import Standing, standing_of
 from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.commands import command, commented, resuming
-from compound.orchestrator.wording.final_texts import final_lines
+from compound.orchestrator.wording.final_texts import final_text
 from compound.orchestrator.wording.ledger_text import ledger_lines
 from compound.orchestrator.wording.missing_texts import missing_rows
+from compound.orchestrator.wording.ranked_warnings import every_one, first_few
 from compound.schemas.answer import Answer
 from compound.schemas.errors import after_check, end_with
 from compound.schemas.metrics import ACCURACY
@@ -42,7 +44,7 @@ from compound.schemas.metrics import ACCURACY
 _ENDED = {"done", "failed", "pruned"}
 
 
-def status(study: str, uri: str | None, *, as_json: bool) -> None:
+def status(study: str, uri: str | None, *, as_json: bool, all_warnings: bool = False) -> None:
     """Print where every job of a study stands."""
     name, store = opened(study, uri)
     study_status = StudyStatus.of(store, name)
@@ -82,7 +84,10 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
     show_phis(answer)
     print_table(f"\n{name} in {store.uri}", columns, cells)
     say("", ", ".join(f"{number} {state}" for state, number in sorted(counts.items())))
-    texts: list[str | None] = [f"warning: {t}" for t in (*study_status.warnings, *gone)]
+    every = command("status", (name,), store=store.uri, warnings=True)
+    known = [*_warnings(study_status)]
+    texts: list[str | None] = [*(every_one(known) if all_warnings else first_few(known, every))]
+    texts += [f"warning: {text}" for text in gone]
     texts += waiting_lines([(line.label, stands) for line, _, stands in pairs], time.time())
     texts += [clock_warning(events)]
     for group in groups:
@@ -98,10 +103,17 @@ def _words(status: StudyStatus, answer: Answer | None) -> Iterator[str | None]:
     yield spent_text(status.spec.budget, status.spent)
     yield from status.rates.lines
     yield from ("" if answer else status.verdict, status.gate, unsaid(status.along, answer))
-    yield from final_lines(status.test)
+    yield final_text(status.test)
     if status.data:
-        yield from (f"warning: {text}" for text in class_warnings(status.data))
         yield from (f"data: {line}" for line in ledger_lines(status.data))
+
+
+def _warnings(status: StudyStatus) -> Iterator[str]:
+    """Yield what a study warns of, in no order."""
+    if status.data:
+        yield from (*class_warnings(status.data), *too_little(status.spec, status.data))
+    yield from status.warnings
+    yield from (status.test.outdated, *status.test.warnings) if status.test else ()
 
 
 def _steps(
