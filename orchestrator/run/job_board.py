@@ -44,6 +44,11 @@ class JobBoard:
         return len(self._ends) + len(self._running)
 
     @property
+    def complete(self) -> bool:
+        """Whether every job is done or has failed for good."""
+        return self.done + self.failed == len(self._requests)
+
+    @property
     def why(self) -> str:
         """What the first job that waits waits for; "" for its turn."""
         waiting = (self._waits[job] for job in self._requests if job in self._waits)

@@ -84,6 +84,7 @@ class Progress:
         with self._lock:
             self._board.take(event)
             self._best = higher(self._best, self._board.best)
+            complete = self._phase is not None and self._board.complete
         if event.kind == "ended" and event.result is not None and event.result.attempt:
             self._ended(event, event.result)
         elif event.kind == "again":
@@ -91,6 +92,8 @@ class Progress:
         elif event.kind == "waiting" and self._is_news(event.message):
             self._shown[f"waiting {event.message}"] = 1
             self._write(f"waiting: {event.label} {event.message}")
+        if complete:
+            self.end_phase()
 
     def now(self) -> StudyProgress | None:
         """Return how far the phase is; None between phases."""

@@ -19,6 +19,9 @@ from compound.orchestrator.timeline.study_progress import (
 
 _LOG_S, _SAME_S = 30.0, 300.0
 """Seconds between two lines of a log: where something has changed, and where nothing has."""
+_PART = 0.05
+"""The part of the time since a log began that at least lies between two lines: a day has about 200
+lines and not 2,880."""
 _PAINT_S = 0.25
 """Seconds between two looks at what the terminal shows."""
 
@@ -57,17 +60,19 @@ class _Log:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._at, self._before = time.monotonic(), ""
+        self._began = self._at = time.monotonic()
+        self._before = ""
 
     def tell(self) -> None:
         """Write a line where it is time for it."""
-        since = time.monotonic() - self._at
-        study = self._progress.now() if since >= _LOG_S else None
+        now = time.monotonic()
+        since, pause = now - self._at, min(max(_LOG_S, _PART * (now - self._began)), _SAME_S)
+        study = self._progress.now() if since >= pause else None
         if study is None:
             return
         line = log_line(study._replace(left=None))
         if line != self._before or since >= _SAME_S:
-            self._at, self._before = time.monotonic(), line
+            self._at, self._before = now, line
             note(log_line(study))
 
 

@@ -107,10 +107,13 @@ def _warnings(stored: Documents) -> Iterator[str]:
 
 
 def _show_members(store: ArtifactStore, stored: Documents) -> None:
-    """Print how many jobs of each member of the family are done, and their mean accuracy."""
-    rows = [_member_cells(row) for row in family_rows(store, stored)]
-    if rows:
-        print_table("\nmembers", MEMBERS, rows)
+    """Print how many jobs of each member of the family are done, where it is not all of them.
+
+    The table of phi says the rest.
+    """
+    members = family_rows(store, stored)
+    if any(row["done"] < row["jobs"] for row in members):
+        print_table("\nmembers", MEMBERS, [_member_cells(row) for row in members])
 
 
 def _member_cells(row: dict[str, Any]) -> list[str]:
