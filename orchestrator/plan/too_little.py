@@ -25,11 +25,10 @@ def too_little(spec: AnySpec, data: DataInfo) -> Iterator[str]:
             f"{percent(USUAL)} may as well be {percent(low)} or {percent(high)} (90 % interval): "
             "small differences between networks do not show"
         )
-    if spec.search is not None:
-        yield from _few_steps("search", spec.first_recipe, spec.first_resources, data)
-        yield from _few_steps("family", spec.train, spec.phases["family"], data)
-    else:
-        yield from _few_steps("train", spec.first_recipe, spec.first_resources, data)
+    for phase, resources in spec.phases.items():
+        recipe = spec.first_recipe if phase == "search" else spec.train
+        if phase != "gate":
+            yield from _few_steps(phase, recipe, resources, data)
 
 
 def _few_steps(phase: str, recipe: Recipe, resources: Resources, data: DataInfo) -> Iterator[str]:

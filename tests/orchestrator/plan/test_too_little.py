@@ -18,6 +18,7 @@ from tests.support.small_study import SPEC
             ["on the 36 validation images", "search: a job has 8 optimiser steps, 2 x 4", "family"],
         ),
         (["data.validation_images=200", "train.epochs=25"], []),
+        (["data.validation_images=200", "family.phi=[]"], ["search: a job has 8 optimiser steps"]),
         (
             ["data.validation_images=200", "search.train.epochs=25"],
             ["family: a job has 8 optimiser steps"],
