@@ -32,7 +32,7 @@ def on_terminal(action: Callable[[], object], columns: int = 120) -> str:
     return b"".join(chunks).decode()
 
 
-def command_on_terminal(*words: str) -> str:
+def command_on_terminal(*words: str, columns: int = 120) -> str:
     """Return what reaches a terminal of a command that runs in this process."""
 
     def command() -> None:
@@ -41,7 +41,7 @@ def command_on_terminal(*words: str) -> str:
         except SystemExit:
             return
 
-    return on_terminal(command)
+    return on_terminal(command, columns)
 
 
 @contextmanager

@@ -11,7 +11,6 @@ COLUMNS = (
     *(">phi", "along", ">cost", ">MACs", ">pixels", ">seeds"),
     *(">accuracy", ">interval", ">the choice leads by"),
 )
-
 KEEP = ("phi", "along", "accuracy", "interval", "the choice leads by")
 
 

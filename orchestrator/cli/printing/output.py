@@ -97,6 +97,13 @@ def note(*lines: str) -> None:
     _print_lines(sys.stderr, lines)
 
 
+def fitting(error: str, stream: TextIO) -> str:
+    """Return an error in lines that fit a stream; its excerpt of a file stays as it is."""
+    width, (head, *rest) = terminal_width(stream), error.split("\n")
+    parts = (wrapped(x, width) if x.startswith(("  allowed: ", "  next: ")) else [x] for x in rest)
+    return "\n".join([*wrapped(head, width), *(line for part in parts for line in part)])
+
+
 def end_after(lost: Iterable[str]) -> None:
     """Warn of what is missing, and end with code 1 where anything is."""
     texts = [*lost]

@@ -7,7 +7,7 @@ from functools import cached_property
 from compound.orchestrator.cli.printing.widths import cells, filled, padded, shortened
 
 _GAP = "  "
-_NAME, _PROSE = 12, 24
+_NAME, _PROSE = 16, 24
 """Columns of a terminal that a name and prose keep, before a column of the table is left out."""
 _SIGNS = ">~|"
 
@@ -104,12 +104,13 @@ def laid_out(columns: Sequence[Column], width: int | None, keep: Sequence[str] =
     """Choose the columns of a table that fit into a width, and their widths; None: all of them.
 
     `keep`: the headings that matter most, those first that are left out last; the others follow
-    from left to right. A column without any cell is left out before all of these.
+    from left to right. A column without any text is left out on every terminal.
     """
-    whole = [column.whole for column in columns]
+    filled_in = [column for column in columns if any(column.cells)]
+    kept = list(columns) if width is None or not filled_in else filled_in
+    whole = [column.whole for column in kept]
     if width is None or _total(whole) <= width:
-        return Layout(columns, whole)
-    kept = [column for column in columns if any(column.cells)] or list(columns[:1])
+        return Layout(kept, whole)
     ranked = sorted(kept, key=lambda column: _rank(column, keep))
     chosen: list[Column] = []
     for column in ranked:

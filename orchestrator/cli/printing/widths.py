@@ -7,7 +7,7 @@ ELLIPSIS = "…"
 _NUMERIC = "0123456789.,%"
 _WORD = re.compile(r"""(?:'[^']*'|"[^"]*"|\\.|\S)+""")
 """A word of a command: spaces in quotes are inside it."""
-_PHRASE = re.compile(r"\d\S* (?:%|[kMG](?!\w))\S*|\S+")
+_PHRASE = re.compile(r"\d\S* (?:%|[kMG]|s|min|h|px|[MG]i?B)(?!\w)\S*|\S+")
 """A word of prose: a number and its unit stay together."""
 _COMMAND = re.compile(r"(\s*(?:next: )?)((?:\S*/)?compound [a-z].*)")
 _INDENT = "    "
