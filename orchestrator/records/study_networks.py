@@ -84,7 +84,7 @@ def named_network(networks: Sequence[StudyNetwork], word: str, study: str) -> Na
     """
     exact = list(_exact(networks, word.strip()))
     begins = list(_beginning(networks, word.strip())) if len(exact) != 1 else []
-    meant = {each.title: each for each in (*exact, *begins)}
+    meant = {meaning.title: meaning for meaning in (*exact, *begins)}
     if len(meant) == 1:
         return next(iter(meant.values()))
     if meant:

@@ -80,9 +80,9 @@ def terminal_width(stream: TextIO) -> int | None:
     """
     if not is_terminal(stream):
         return None
-    asked = os.environ.get("COLUMNS", "")
-    if asked.isdecimal() and int(asked):
-        return max(_LEAST, int(asked))
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        return max(_LEAST, int(columns))
     return max(_LEAST, os.get_terminal_size(obeying(stream).fileno()).columns or _USUAL)
 
 

@@ -68,8 +68,8 @@ def shortened(text: str, width: int) -> str:
     """Return a name with its middle left out, so that it fits; no number in it is cut."""
     if cells(text) <= width:
         return text
-    for kept in range(width - 1, 0, -1):
-        head, tail = text[: kept - kept // 2], text[len(text) - kept // 2 :]
+    for length in range(width - 1, 0, -1):
+        head, tail = text[: length - length // 2], text[len(text) - length // 2 :]
         head = head.rstrip(_NUMERIC) if _cut(text, len(head)) else head
         tail = tail.lstrip(_NUMERIC) if _cut(text, len(text) - len(tail)) else tail
         if cells(head + tail) < width:

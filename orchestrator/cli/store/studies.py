@@ -11,7 +11,7 @@ from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.numbers import counted, duration
 from compound.schemas.errors import after_check, end_with
 
-SHOWN = 20
+NEWEST = 20
 """Studies that a person reads; JSON has all."""
 COLUMNS = ("~study", "state", ">jobs done", ">best", "time", ">spent", "kind", "~owner")
 
@@ -20,11 +20,11 @@ def studies(uri: str, limit: int | None, *, as_json: bool) -> None:
     """Print the newest studies of a store. Exit code 1: one of them cannot be read."""
     store = ArtifactStore.open(uri, create=False)
     names = store.studies(newest=True)
-    most = limit or (len(names) if as_json else SHOWN)
+    most = limit or (len(names) if as_json else NEWEST)
     listed, hidden = study_list(store, names[:most]), max(0, len(names) - most)
     if as_json:
-        found = [study.as_json for study in listed]
-        print_json({"store": store.uri, "studies": found, "hidden": hidden})
+        entries = [study.as_json for study in listed]
+        print_json({"store": store.uri, "studies": entries, "hidden": hidden})
     else:
         _show(store, listed)
         if hidden:
