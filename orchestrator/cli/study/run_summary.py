@@ -65,6 +65,8 @@ def show(store: ArtifactStore, stored: Documents, summary: RunSummary) -> Report
 
     Returns why there is no report, where one is wanted and cannot be drawn here.
     """
+    if summary.drawn:
+        note("drawing the report ...")
     answer = stored_answer(store, stored)
     drawn = report_or_reason(store, stored, answer) if summary.drawn else None
     report = drawn if isinstance(drawn, str) else None
