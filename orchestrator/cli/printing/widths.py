@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator
 
 ELLIPSIS = "…"
 _NUMERIC = "0123456789.,%"
-_WORD = re.compile(r"""(?:'[^']*'|"[^"]*"|\\.|\S)+""")
-"""A word of a command: spaces in quotes are inside it."""
+_WORD = r"""(?:'[^']*'|"[^"]*"|\\.|[^\s'"])+"""
+_WORDS = re.compile(rf"--{_WORD} (?!-){_WORD}|{_WORD}")
+"""A word of a command, or an option with its value; spaces in quotes are inside a word."""
 _PHRASE = re.compile(r"\d\S* (?:%|[kMG]|s|min|h|px|[MG]i?B)(?!\w)\S*|\S+")
 """A word of prose: a number and its unit stay together."""
 _COMMAND = re.compile(r"(\s*(?:next: )?)((?:\S*/)?compound [a-z].*)")
@@ -57,7 +58,7 @@ def wrapped(line: str, width: int | None) -> list[str]:
 
 def _continued(lead: str, typed: str, width: int) -> Iterator[str]:
     command, _, comment = typed.partition("    # ")
-    lines = filled(_WORD.findall(command), width - 2, lead, _INDENT)
+    lines = filled(_WORDS.findall(command), width - 2, lead, _INDENT)
     yield from (f"{line} \\" for line in lines[:-1])
     yield lines[-1]
     if comment:

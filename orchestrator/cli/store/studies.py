@@ -8,7 +8,7 @@ from compound.orchestrator.cli.printing.output import print_json, print_table, s
 from compound.orchestrator.forecast.budget_check import spent_short
 from compound.orchestrator.overview.study_list import ListedStudy, study_list
 from compound.orchestrator.wording.commands import command
-from compound.orchestrator.wording.numbers import counted, duration
+from compound.orchestrator.wording.numbers import counted
 from compound.schemas.errors import after_check, end_with
 
 NEWEST = 20
@@ -61,9 +61,10 @@ def _cells(study: ListedStudy, now: float) -> list[str]:
 def _when(study: ListedStudy, now: float) -> str:
     """Say how long a study still takes, or when it ended, in this machine's time zone."""
     if study.driver:
-        return "" if study.seconds_left is None else f"about {duration(study.seconds_left)} left"
+        return study.time_left.text if study.time_left else ""
     if study.updated is None:
         return ""
     ended, today = (datetime.fromtimestamp(moment).astimezone() for moment in (study.updated, now))
     same_day = ended.date() == today.date()
-    return f"ended {ended:%H:%M}" if same_day else f"ended {ended:%Y-%m-%d}"
+    word = "stopped" if study.state == "stopped" else "ended"
+    return f"{word} {ended:%H:%M}" if same_day else f"{word} {ended:%Y-%m-%d}"
