@@ -167,11 +167,20 @@ def status(
     study: StudyArgument,
     store: StoreOption = None,
     warnings: Annotated[bool, typer.Option("--warnings", help="Show every warning.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it every 2 s until nobody runs the study.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show what is done, running, queued, waiting and failed, with causes."""
     from compound.orchestrator.cli.study import status as status_command
 
+    if watch:
+        unused_options.refuse_while_watching(as_json=as_json)
+        from compound.orchestrator.cli.study import watch as watch_command
+
+        watch_command.watch(study, store)
+        return
     status_command.status(study, store, as_json=as_json, all_warnings=warnings)
 
 

@@ -71,3 +71,8 @@ def refuse_beside_files(output: Path | None, format: "Format | None") -> None:
         "`--parquet` and `--csv` name a file and its format",
         "`--parquet FILE` and `--csv FILE`, or `--output FILE` and `--format`",
     )
+
+
+def refuse_while_watching(*, as_json: bool) -> None:
+    """Refuse JSON that would have no end. SpecError."""
+    refuse({"--json": as_json}, "`--watch` is for people", "`--watch` or `--json`")

@@ -11,6 +11,7 @@ COLUMNS = (
     *(">phi", "along", ">cost", ">MACs", ">pixels", ">seeds"),
     *(">accuracy", ">interval", ">the choice leads by"),
 )
+KEEP = ("phi", "along", "accuracy", "interval", "the choice leads by")
 
 
 def show_along(compared: WaysCompared | None, answer: Answer | None) -> None:
@@ -21,7 +22,7 @@ def show_along(compared: WaysCompared | None, answer: Answer | None) -> None:
     cells = [_cells(point, leads.get((point.phi, point.along))) for point in compared.points]
     level = f"{100 * compared.level:g} % intervals"
     title = f"ways of scaling at equal cost, {level}; upper ends of leads count all ways and phi"
-    print_table(f"\n{title}", COLUMNS, cells)
+    print_table(f"\n{title}", COLUMNS, cells, KEEP)
     if text := unsaid(compared.sentence, answer):
         say(text)
 

@@ -14,6 +14,7 @@ from compound.orchestrator.cli.study.report import report_or_reason
 from compound.orchestrator.forecast.budget_check import exceeded
 from compound.orchestrator.plan.too_little import too_little
 from compound.orchestrator.records.documents import Documents
+from compound.orchestrator.records.study_networks import names_of_study
 from compound.orchestrator.study import Outcome
 from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.commands import command
@@ -29,7 +30,8 @@ Reached = Outcome | Literal["spent", "failed"]
 """`spent`: stopped at the budget's limit; `failed`: nothing of the search can be used."""
 
 
-MEMBERS = ("network", ">phi", ">cost", ">params", ">MACs", ">pixels", "status", ">accuracy")
+MEMBERS = (">phi", "network", ">cost", ">params", ">MACs", ">pixels", "status", ">accuracy")
+KEEP = ("phi", "network", "accuracy", "status")
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def show(store: ArtifactStore, stored: Documents, summary: RunSummary) -> Report
     _say_verdict(stored)
     show_phis(answer)
     _show_members(store, stored)
-    show_final(stored.test)
+    show_final(stored.test, names_of_study(stored))
     if stored.law:
         say("", stored.law.sentence)
     show_along(stored.along, answer)
@@ -113,14 +115,14 @@ def _show_members(store: ArtifactStore, stored: Documents) -> None:
     """
     members = family_rows(store, stored)
     if any(row["done"] < row["jobs"] for row in members):
-        print_table("\nmembers", MEMBERS, [_member_cells(row) for row in members])
+        print_table("\nmembers", MEMBERS, [_member_cells(row) for row in members], KEEP)
 
 
 def _member_cells(row: dict[str, Any]) -> list[str]:
     accuracy = row["accuracy"]
     return [
-        row["architecture"][:8],
         f"{row['phi']:g}",
+        row["network"],
         f"{row['ratio']:.2f}x",
         f"{row['params']:,}",
         short(row["macs"]),
@@ -199,14 +201,16 @@ def further(stored: Documents, ending: Reached) -> tuple[list[str], str]:
 def family_rows(store: ArtifactStore, stored: Documents) -> list[dict[str, Any]]:
     """Return each member on the choice's line with its cost and mean accuracy."""
     members = stored.family.line if stored.family else ()
-    return [_family_row(member, store) for member in members]
+    names = names_of_study(stored)
+    return [_family_row(member, store, names[member.network.id]) for member in members]
 
 
-def _family_row(member: Member, store: ArtifactStore) -> dict[str, Any]:
+def _family_row(member: Member, store: ArtifactStore, name: str) -> dict[str, Any]:
     results = store.results([job.request.job.id for job in member.jobs])
     scores = [r.metrics[ACCURACY] for r in results.values() if r.status == "done"]
     return {
         "phi": member.phi,
+        "network": name,
         "architecture": member.network.id,
         "ratio": member.network.ratio,
         **member.network.cost.model_dump(),
