@@ -10,11 +10,12 @@ from compound.orchestrator.cli.printing.waiting_lines import clock_warning
 from compound.orchestrator.forecast.budget_check import spent_text
 from compound.orchestrator.live.listing.page_tables import JOBS
 from compound.orchestrator.live.listing.table_query import parsed
-from compound.orchestrator.live.pages.running_now import left_text, now_training
 from compound.orchestrator.live.pages.study_requests import Read, mark, rendered, study_of
-from compound.orchestrator.wording.class_warnings import class_warnings
-from compound.orchestrator.wording.final_texts import final_lines
+from compound.orchestrator.overview.known_warnings import known_warnings
+from compound.orchestrator.timeline.time_left import UNKNOWN
+from compound.orchestrator.wording.final_texts import final_text
 from compound.orchestrator.wording.ledger_text import ledger_lines
+from compound.orchestrator.wording.ranked_warnings import ranked
 
 if TYPE_CHECKING:
     from compound.orchestrator.live.reading.study_state import StudyState
@@ -43,14 +44,21 @@ def _values(request: Request, state: "StudyState", read: Read) -> dict[str, obje
         "study": state,
         "read": read,
         "query": request.url.query,
-        "running": now_training(state),
-        "left": left_text(state),
+        "running": state.now.running,
+        "left": _left(state),
         "spent": spent_text(state.status.spec.budget, state.status.spent),
         "waits": waits(state),
         "warnings": _warnings(state),
-        "tested": [*final_lines(state.status.test)],
+        "tested": [final_text(state.status.test)],
         "ledger": [*ledger_lines(state.status.data)] if state.status.data else [],
     }
+
+
+def _left(state: "StudyState") -> tuple[str, str]:
+    """Return what is trained now, and in words how long it will still take; "" for nothing."""
+    if not (state.driver and state.work.open):
+        return "", ""
+    return state.now.progress.title, state.now.left.text if state.now.left else UNKNOWN
 
 
 def waits(state: "StudyState") -> list[dict[str, object]]:
@@ -68,5 +76,5 @@ def waits(state: "StudyState") -> list[dict[str, object]]:
 
 def _warnings(state: "StudyState") -> list[str]:
     clocks = clock_warning(state.events).removeprefix("warning: ")
-    data = class_warnings(state.status.data) if state.status.data else ()
-    return [*state.status.warnings, *state.missing, *data, *([clocks] if clocks else [])]
+    known = ranked(known_warnings(state.status))
+    return [*known, *state.missing, *([clocks] if clocks else [])]
