@@ -76,5 +76,4 @@ def waits(state: "StudyState") -> list[dict[str, object]]:
 
 def _warnings(state: "StudyState") -> list[str]:
     clocks = clock_warning(state.events).removeprefix("warning: ")
-    known = ranked(known_warnings(state.status))
-    return [*known, *state.missing, *([clocks] if clocks else [])]
+    return [*ranked(known_warnings(state.status)), *state.missing, *([clocks] if clocks else [])]

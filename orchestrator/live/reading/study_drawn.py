@@ -9,7 +9,7 @@ from compound.orchestrator.live.charts.curves import Curve
 from compound.orchestrator.live.charts.networks import Network, best_first, selected
 from compound.orchestrator.live.charts.spans import Span, spans
 from compound.orchestrator.live.charts.study_charts import Drawn
-from compound.orchestrator.live.reading.study_networks import stored_documents
+from compound.orchestrator.live.reading.network_table import stored_documents
 from compound.orchestrator.live.reading.study_state import StudyState
 from compound.orchestrator.report.figures.all_figures import FIGURES
 from compound.orchestrator.report.figures.cost_figure import cost_figure
