@@ -108,13 +108,27 @@ def published(folder: Path) -> str:
     return str(store.parent)
 
 
+@dataclass(frozen=True)
+class Server:
+    """A server of the live page."""
+
+    address: str
+    pid: int
+
+    @property
+    def megabytes(self) -> float:
+        """The memory that it has."""
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
+
+
 @contextmanager
-def served(store: str) -> Iterator[str]:
-    """Serve the live page of a store by the command; yield its address."""
+def served(store: str) -> Iterator[Server]:
+    """Serve the live page of a store by the command."""
     command = [sys.executable, "-m", "compound", "dashboard", store, "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as server:
         assert server.stdout is not None
         try:
-            yield server.stdout.readline().strip().rstrip("/")
+            yield Server(server.stdout.readline().strip().rstrip("/"), server.pid)
         finally:
             server.send_signal(signal.SIGINT)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.live.charts.curves import Curve
@@ -10,7 +11,6 @@ from compound.orchestrator.live.charts.networks import Network, best_first, sele
 from compound.orchestrator.live.charts.spans import Span, spans
 from compound.orchestrator.live.charts.study_charts import Drawn
 from compound.orchestrator.live.reading.network_table import stored_documents
-from compound.orchestrator.live.reading.study_state import StudyState
 from compound.orchestrator.report.figures.all_figures import FIGURES
 from compound.orchestrator.report.figures.cost_figure import cost_figure
 from compound.orchestrator.report.figures.figure import Figure
@@ -23,6 +23,9 @@ from compound.orchestrator.report.stored_inputs import report_inputs
 from compound.orchestrator.timeline.intervals import intervals, unended
 from compound.schemas.metrics import ACCURACY
 from compound.schemas.study import StudySpec
+
+if TYPE_CHECKING:
+    from compound.orchestrator.live.reading.study_state import StudyState
 
 MARKED = 500
 """Networks with a mark in a chart; every mark is an element of the page."""
@@ -50,7 +53,7 @@ class StudyDrawn:
     """The curves of jobs that have ended: they are not read again."""
 
 
-def read_drawn(store: ArtifactStore, state: StudyState, before: StudyDrawn | None) -> StudyDrawn:
+def read_drawn(store: ArtifactStore, state: "StudyState", before: StudyDrawn | None) -> StudyDrawn:
     """Read what has changed since `before`; the same object where nothing has.
 
     StoreError: there is no such study, or it has no plan yet.
@@ -70,7 +73,7 @@ def read_drawn(store: ArtifactStore, state: StudyState, before: StudyDrawn | Non
 
 
 def _figures(
-    store: ArtifactStore, state: StudyState
+    store: ArtifactStore, state: "StudyState"
 ) -> tuple[dict[str, Figure], list[Network], int]:
     """Return the figures of the report, the networks of the search, and how many have a mark."""
     stored = stored_documents(store, state.name)
@@ -107,7 +110,7 @@ def with_standings(inputs: ReportInputs) -> ReportInputs:
 
 def _points(
     store: ArtifactStore,
-    state: StudyState,
+    state: "StudyState",
     networks: Sequence[Network],
     read_before: Mapping[str, Points],
 ) -> dict[str, Points]:
@@ -130,7 +133,7 @@ def _read(store: ArtifactStore, job: str) -> Points:
 
 
 def _curves(
-    state: StudyState, networks: Sequence[Network], points: Mapping[str, Points]
+    state: "StudyState", networks: Sequence[Network], points: Mapping[str, Points]
 ) -> list[Curve]:
     """Return the mean curve of each network, and a curve for each job that trains now."""
     jobs: dict[str, list[str]] = {}
@@ -158,7 +161,7 @@ def _mean(curves: Sequence[Points]) -> Points:
     return [(epoch, fmean(values)) for epoch, values in sorted(by_epoch.items())]
 
 
-def _spans(store: ArtifactStore, state: StudyState) -> list[Span]:
+def _spans(store: ArtifactStore, state: "StudyState") -> list[Span]:
     events = state.events or store.study(state.name).events()
     # The last sign of an attempt without an end is its newest epoch.
     seen = {

@@ -43,8 +43,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def address(store: str) -> Iterator[str]:
-    with served(store) as url:
-        yield url
+    with served(store) as server:
+        yield server.address
 
 
 @pytest.mark.parametrize("width", [NARROW, WIDE])
@@ -218,8 +218,8 @@ def test_a_hidden_page_asks_for_nothing(browser: "Browser", address: str) -> Non
 
 
 def test_a_server_that_is_gone_is_said(browser: "Browser", store: str) -> None:
-    with view(browser) as opened, served(store) as address:
-        opened.open(address + PAGES["study"])
+    with view(browser) as opened, served(store) as server:
+        opened.open(server.address + PAGES["study"])
         opened.page.route("**/progress", lambda route: route.abort())
         opened.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         opened.page.wait_for_function(
