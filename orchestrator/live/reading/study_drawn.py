@@ -10,6 +10,7 @@ from compound.orchestrator.live.charts.curves import Curve
 from compound.orchestrator.live.charts.networks import Network, best_first, selected
 from compound.orchestrator.live.charts.spans import Span, spans
 from compound.orchestrator.live.charts.study_charts import Drawn
+from compound.orchestrator.live.reading.file_marks import FileMarks
 from compound.orchestrator.live.reading.network_table import stored_documents
 from compound.orchestrator.report.figures.all_figures import FIGURES
 from compound.orchestrator.report.figures.cost_figure import cost_figure
@@ -47,7 +48,7 @@ class StudyDrawn:
     revision: str
     """Of the study's state."""
     ended: int
-    sizes: Mapping[str, int]
+    files: FileMarks
     """Of its documents, and how many jobs had ended: the figures are from these."""
     points: Mapping[str, Points]
     """The curves of jobs that have ended: they are not read again."""
@@ -61,15 +62,15 @@ def read_drawn(store: ArtifactStore, state: "StudyState", before: StudyDrawn | N
     if before and before.revision == state.revision:
         return before
     ended = sum(standing.status in ("done", "failed") for standing in state.standing.values())
-    sizes = {name: size for name, size in state.files.items() if name.endswith(".json")}
-    if before and (before.ended, before.sizes) == (ended, sizes):
+    files = {name: mark for name, mark in state.files.items() if name.endswith(".json")}
+    if before and (before.ended, before.files) == (ended, files):
         figures, networks, marked = before.drawn.figures, before.drawn.networks, before.drawn.marked
     else:
         figures, networks, marked = _figures(store, state)
     points = _points(store, state, networks, before.points if before else {})
     done = {job: values for job, values in points.items() if state.standing[job].status == "done"}
     drawn = Drawn(figures, networks, _curves(state, networks, points), _spans(store, state), marked)
-    return StudyDrawn(drawn, state.revision, ended, sizes, done)
+    return StudyDrawn(drawn, state.revision, ended, files, done)
 
 
 def _figures(
