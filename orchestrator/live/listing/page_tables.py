@@ -27,7 +27,8 @@ STUDIES: pa.Schema = pa.schema(
         "running": _WHOLE,
         "failed": _WHOLE,
         "best_accuracy": _NUMBER,
-        "seconds_left": _NUMBER,
+        "least_left": _NUMBER,
+        "most_left": _NUMBER,
         "updated": _NUMBER,
         "spent": _TEXT,
         "gpu_hours": _NUMBER,
@@ -39,8 +40,9 @@ STUDIES: pa.Schema = pa.schema(
         "problem": _TEXT,
     }
 )
-"""One row a study: see overview/study_list.py. `best_accuracy`: a fraction of 1; `updated`: seconds
-since 1970; `state` is `reading` until the study has been read."""
+"""One row a study: see overview/study_list.py. `best_accuracy`: a fraction of 1; `least_left`,
+`most_left`: seconds, a range; `updated`: seconds since 1970; `state` is `reading` until the study
+has been read."""
 JOBS: pa.Schema = pa.schema(
     {
         "label": _TEXT,
@@ -123,7 +125,9 @@ def _study(name: str, row: "ListedStudy | None") -> dict[str, Any]:
     if row is None:
         return {"study": name, "state": "reading"}
     spent = row.spent.model_dump(include={"gpu_hours", "cpu_hours", "money"}) if row.spent else {}
-    return {**row._asdict(), "study": name, **spent, "spent": spent_short(row.spent)}
+    left = row.time_left or (None, None)
+    times = {"least_left": left[0], "most_left": left[1]}
+    return {**row._asdict(), "study": name, **spent, **times, "spent": spent_short(row.spent)}
 
 
 def jobs_table(state: "StudyState") -> pa.Table:

@@ -1,13 +1,15 @@
 """The table of a study's networks while its search goes on: with the scores so far."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from compound.orchestrator.live.charts.networks import Network
+if TYPE_CHECKING:
+    from compound.orchestrator.live.charts.networks import Network
 
 
-def with_scores(table: pa.Table, networks: Sequence[Network]) -> pa.Table:
+def with_scores(table: pa.Table, networks: "Sequence[Network]") -> pa.Table:
     """Return the candidates with accuracies and their ends, where the table has none at all.
 
     `networks`: those of the charts. A table with a verdict is returned as it is.

@@ -47,7 +47,7 @@ async def _drawn(request: Request) -> Response:
     async def made() -> Response:
         return JSONResponse(await run_in_threadpool(_filtered, latest.drawn, networks.table, query))
 
-    return await tagged(request, f"{latest.revision} {id(networks)}", made)
+    return await tagged(request, f"{latest.revision} {networks.revision}", made)
 
 
 def _filtered(drawn: Drawn, table: pa.Table, query: TableQuery) -> dict[str, Any]:

@@ -54,11 +54,11 @@ def _values(request: Request, state: "StudyState", read: Read) -> dict[str, obje
     }
 
 
-def _left(state: "StudyState") -> tuple[str, str]:
-    """Return what is trained now, and in words how long it will still take; "" for nothing."""
-    if not (state.driver and state.work.open):
-        return "", ""
-    return state.now.progress.title, state.now.left.text if state.now.left else UNKNOWN
+def _left(state: "StudyState") -> str:
+    """Say how long the stage that is trained will still take; "" where nobody trains."""
+    if not state.driver or state.work.open is None:
+        return ""
+    return f"{state.now.progress.title}: {state.now.left.text if state.now.left else UNKNOWN}"
 
 
 def waits(state: "StudyState") -> list[dict[str, object]]:
@@ -76,5 +76,4 @@ def waits(state: "StudyState") -> list[dict[str, object]]:
 
 def _warnings(state: "StudyState") -> list[str]:
     clocks = clock_warning(state.events).removeprefix("warning: ")
-    known = ranked(known_warnings(state.status))
-    return [*known, *state.missing, *([clocks] if clocks else [])]
+    return [*ranked(known_warnings(state.status)), *state.missing, *([clocks] if clocks else [])]

@@ -3,12 +3,17 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+
+import pyarrow as pa
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.planned_jobs import Line
 from compound.orchestrator.analyse.failed_jobs import Group
 from compound.orchestrator.answer.so_far import Work
+from compound.orchestrator.live.listing.page_tables import family_table, jobs_table
+from compound.orchestrator.live.reading.file_marks import FileMarks, file_marks
 from compound.orchestrator.losses.study_losses import StudyLosses
 from compound.orchestrator.overview.next_steps import failed_groups, next_steps
 from compound.orchestrator.overview.study_list import state_of
@@ -18,9 +23,6 @@ from compound.orchestrator.timeline.job_standing import Standing, driver_of
 from compound.orchestrator.wording.missing_texts import missing_rows
 from compound.schemas.answer import Answer
 from compound.schemas.job import Event
-
-_UNREAD = {"report.html", "lease.json"}
-"""Files of a study's folder that no page is made from."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,8 @@ class StudyState:
     """The commands that take it further."""
     missing: Sequence[str]
     """What the study has committed and its store has no more, a text each."""
-    files: Mapping[str, int]
-    """The sizes of the files that it was read from."""
+    files: FileMarks
+    """The files that it was read from."""
     revision: str
     """16 hex digits; another whenever anything of the above may be another."""
 
@@ -106,6 +108,16 @@ class StudyState:
         """The jobs that train now."""
         return [job for job, standing in self.standing.items() if standing.status == "running"]
 
+    @cached_property
+    def jobs_table(self) -> pa.Table:
+        """Where every job stands: the table of its page."""
+        return jobs_table(self)
+
+    @cached_property
+    def family_table(self) -> pa.Table:
+        """The networks of its answer."""
+        return family_table(self.answer)
+
     @property
     def at_rest(self) -> bool:
         """Whether nobody runs it, so that it changes only where its files do."""
@@ -118,7 +130,7 @@ def read_state(store: ArtifactStore, name: str, before: StudyState | None) -> St
     StoreError: there is no such study, or one of its documents is damaged or of a newer schema.
     """
     folder = store.study(name)
-    files = {file: size for file, size in folder.sizes().items() if file not in _UNREAD}
+    files = file_marks(folder)
     if before and before.at_rest and before.files == files and not driver_of(folder):
         return before
     now = study_now(store, name)
@@ -139,7 +151,7 @@ def read_state(store: ArtifactStore, name: str, before: StudyState | None) -> St
     )
 
 
-def _revision(files: Mapping[str, int], now: StudyNow) -> str:
+def _revision(files: FileMarks, now: StudyNow) -> str:
     # Done jobs are told by the list of files: the table of them has its hash in its name.
     open_jobs = [
         (job, *value, state.epoch, state.attempt, state.missing, state.updated)
@@ -147,5 +159,5 @@ def _revision(files: Mapping[str, int], now: StudyNow) -> str:
         if value.status != "done"
         for state in (now.states[job],)
     ]
-    text = repr((sorted(files.items()), now.driver, now.waiting, open_jobs, len(now.standing)))
+    text = repr((sorted(files.items()), now.driver, now.waiting, now.status.spent, open_jobs))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
