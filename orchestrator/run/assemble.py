@@ -16,8 +16,8 @@ from compound.cluster.runner import Runner
 from compound.jobs.runtime.temporary_folder import sweep
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.study_folder import StudyFolder
-from compound.orchestrator.forecast.budget_check import spent_amounts
 from compound.jobs.wording.interrupted import raise_swallowed
+from compound.orchestrator.forecast.budget_check import spent_amounts
 from compound.orchestrator.records.documents import SPENDING
 from compound.orchestrator.records.job_list import planned_lines
 from compound.orchestrator.run.observers import Observers
