@@ -79,6 +79,9 @@ ORDER = (
     "orchestrator/scale",
     "orchestrator/forecast",
     "orchestrator/answer",
+    "orchestrator/report/inputs",
+    "orchestrator/report/figures",
+    "orchestrator/report/sections",
     "orchestrator/report",
     "orchestrator/run",
     "orchestrator/study",
@@ -199,8 +202,8 @@ def test_a_run_imports_what_it_needs() -> None:
     [
         ("schemas.study", ("torch", "ray", "pyarrow", "numpy")),
         ("jobs.run_job, compound.cluster.runner, compound.cluster.local_runner", ("ray",)),
-        ("orchestrator.cli.app", ("torch", "ray", "pyarrow", "plotly")),
-        ("orchestrator.cli.specs.plan", ("torch", "ray", "plotly")),
+        ("orchestrator.cli.app", ("torch", "ray", "pyarrow", "jinja2")),
+        ("orchestrator.cli.specs.plan", ("torch", "ray", "jinja2")),
     ],
 )
 def test_imports_stay_light(module: str, absent: tuple[str, ...]) -> None:
