@@ -265,6 +265,8 @@ const Live = (() => {
     });
     document.addEventListener("htmx:before:history:restore", (event) => event.preventDefault());
     fillForm();
+    // On a telephone the filter would push the charts off the screen.
+    if (matchMedia("(max-width: 560px)").matches && !ownParams("candidates")) document.getElementById("filters")?.removeAttribute("open");
     refreshCharts();
   }
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from compound.orchestrator.report.figures.figure import Figure, Trace, figure, scatter
-from compound.orchestrator.report.figures.figure_style import COLOURS, GOLD, SYMBOLS
+from compound.orchestrator.report.figures.figure_style import COLOURS, GOLD, SYMBOLS, percents
 from compound.orchestrator.report.inputs import ReportInputs, ReportRow
 from compound.orchestrator.wording.numbers import counted
 from compound.schemas.gate import Contender, GateResult
@@ -44,6 +44,7 @@ def gate(inputs: ReportInputs, report_rows: Sequence[ReportRow]) -> Figure | Non
         _alt(contenders, rows, inputs.gate),
         annotations=names,
         narrow=_narrow(names, longest),
+        columns=("contender", "in", "accuracy, %", "interval from, %", "to, %"),
         **_axes(inputs.gate.scale, low, high),
         margin={"l": 64, "r": 14 + LETTER * longest, "t": 24, "b": 40},
     )
@@ -155,7 +156,10 @@ def _line(
         [offset, 1 + offset],
         deviations,
         name=row.name,
-        customdata=["search", "gate"],
+        customdata=[
+            [row.name, place, *percents(mean, low, high)]
+            for place, (low, mean, high) in zip(("search", "gate"), ends, strict=True)
+        ],
         mode="lines+markers",
         line={"color": colour, "width": 3.2 if row.chosen else 1.8},
         marker={

@@ -10,6 +10,7 @@ from compound.orchestrator.report.figures.figure_style import (
     accuracy_axis,
     error_bars,
     hover,
+    percents,
 )
 from compound.orchestrator.report.inputs import ReportRow
 from compound.orchestrator.wording.numbers import counted, percent
@@ -39,6 +40,7 @@ def standings_figure(shown_rows: Sequence[ReportRow]) -> Figure | None:
         yaxis={**axis, "showgrid": False, "zeroline": False, "automargin": True},
         margin={"l": 12, "r": 20, "t": 12, "b": 56},
         showlegend=False,
+        columns=("candidate", "value", "accuracy, %", "interval from, %", "to, %"),
         narrow={"font": {"size": 12}},
     )
 
@@ -53,14 +55,13 @@ def _alt(scored: Sequence[ReportRow]) -> str:
 
 
 def _seeds(scored: Sequence[ReportRow], positions: Mapping[str, int]) -> Trace:
-    scores = [
-        (100 * score, positions[row.standing.candidate])
-        for row in scored
-        for score in row.standing.scores
-    ]
+    scores = [(row, score) for row in scored for score in row.standing.scores]
     return scatter(
-        [x for x, _ in scores],
-        [y for _, y in scores],
+        [100 * score for _, score in scores],
+        [positions[row.standing.candidate] for row, _ in scores],
+        customdata=[
+            [row.name, "single seed", *percents(score, None, None)] for row, score in scores
+        ],
         mode="markers",
         name="single seed",
         cliponaxis=False,
@@ -87,5 +88,13 @@ def _marks(scored: Sequence[ReportRow], positions: Mapping[str, int], kind: str)
             "color": [COLOURS[kind] if row.standing.tied else FAINT for row in marked],
             "line": {"color": COLOURS[kind], "width": 2},
         },
+        customdata=[_numbers(row) for row in marked],
         hovertemplate=[hover(row) for row in marked],
     )
+
+
+def _numbers(row: ReportRow) -> list[object]:
+    """Return a candidate's row in the table of the figure."""
+    standing = row.standing
+    name = f"{row.name} (chosen)" if row.chosen else row.name
+    return [name, "mean", *percents(standing.mean, standing.low, standing.high)]
