@@ -66,8 +66,8 @@ def seal(
 def unseal(data: bytes, cls: type[M], where: str, key: str | None) -> M:
     """Read the record of a key; of any place, for None.
 
-    DamagedError; MisplacedError: it was written for another key; NewerSchemaError: a newer schema, or
-    keys that this program does not know.
+    DamagedError; MisplacedError: it was written for another key; NewerSchemaError: a newer schema,
+    or keys that this program does not know.
     """
     if not intact(data):
         raise damaged("its checksum does not match", where)
