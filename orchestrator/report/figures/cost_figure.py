@@ -55,6 +55,7 @@ def cost_figure(inputs: ReportInputs, shown_rows: Sequence[ReportRow]) -> Figure
         f"Accuracy against cost on a log scale: {counted(len(scored), 'network')} with intervals.",
         xaxis=_axis(layers, first),
         yaxis=accuracy_axis(),
+        meta=_columns(first),
         legend=BELOW,
         choices=[_choice(layers, unit) for unit in order],
     )
@@ -67,7 +68,13 @@ def _axis(layers: Layers, unit: str) -> dict[str, object]:
 
 def _choice(layers: Layers, unit: str) -> dict[str, object]:
     costs = [{"x": [_count(row.candidate, unit) for row in layer]} for layer in layers]
-    return {"label": UNITS[unit], "data": costs, "layout": {"xaxis": _axis(layers, unit)}}
+    layout = {"xaxis": _axis(layers, unit), "meta": _columns(unit)}
+    return {"label": UNITS[unit], "data": costs, "layout": layout}
+
+
+def _columns(unit: str) -> dict[str, object]:
+    """Return which columns of the candidates the axes are: the live page filters by them."""
+    return {"x": unit, "y": "accuracy", "scale": 100}
 
 
 def _count(candidate: Candidate, unit: str) -> int:
@@ -95,6 +102,7 @@ def _layer(group: Sequence[ReportRow], unit: str, **marks: object) -> Trace:
         [100 * (row.standing.mean or 0) for row in group],
         mode="markers",
         cliponaxis=False,
+        ids=[row.candidate.id for row in group],
         customdata=[row.name for row in group],
         hovertemplate=[hover(row) for row in group],
         **marks,

@@ -79,6 +79,7 @@ def _marks(scored: Sequence[ReportRow], positions: Mapping[str, int], kind: str)
         [positions[row.standing.candidate] for row in marked],
         mode="markers",
         name=LABELS[kind],
+        ids=[row.candidate.id for row in marked],
         cliponaxis=False,
         error_x={**error_bars(marked), "color": COLOURS[kind]},
         marker={

@@ -142,7 +142,8 @@ def _marks(
         _numbers(row.name, label, shares, row.standing.mean)
         for row, shares in zip(rows, points, strict=True)
     ]
-    return _placed(points, label, marker, customdata=numbers, hovertemplate=[*map(hover, rows)])
+    ids, hovers = [row.candidate.id for row in rows], [*map(hover, rows)]
+    return _placed(points, label, marker, ids=ids, customdata=numbers, hovertemplate=hovers)
 
 
 def _numbers(name: str, label: str, shares: Shares, accuracy: float | None) -> list[object]:
