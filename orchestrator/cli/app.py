@@ -195,12 +195,13 @@ def report(
     study: StudyArgument,
     store: StoreOption = None,
     output: OutputOption = None,
+    opened: Annotated[bool, typer.Option("--open", help="Show it in a browser.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write report.html again from the store."""
     from compound.orchestrator.cli.study import report as report_command
 
-    report_command.report(study, store, output, as_json=as_json)
+    report_command.report(study, store, output, as_json=as_json, opened=opened)
 
 
 @app.command()

@@ -45,7 +45,9 @@ def networks_of_study(context: typer.Context, incomplete: str) -> list[str]:
     from compound.orchestrator.records.study_networks import names_of_study
     from compound.schemas.errors import CompoundError
 
-    study, store = context.params.get("study"), context.params.get("store")
+    # Where an option still lacks its value, click leaves arguments in `args`.
+    study = context.params.get("study") or next(iter(context.args), "")
+    store = context.params.get("store")
     with suppress(CompoundError):
         _, stored = find(str(study), store and str(store))
         return [name for name in names_of_study(stored).values() if name.startswith(incomplete)]
