@@ -96,8 +96,9 @@ def _best(study: StudyProgress) -> str:
 
 def _logged(running: Sequence[JobProgress]) -> list[str]:
     """Return the first running jobs in words, and how many more there are."""
-    texts = [_full(job, 0).replace("  ", " ") for job in running[:_LOGGED] if job.epoch]
-    more = len([job for job in running if job.epoch]) - len(texts)
+    begun = [job for job in running if job.epoch]
+    texts = [" ".join(_full(job, 0).split()) for job in begun[:_LOGGED]]
+    more = len(begun) - len(texts)
     return [*texts, *([f"{more:,} more"] if more else [])]
 
 
