@@ -1,6 +1,6 @@
 """How far a study is, in lines for a terminal of any width and for a log."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from compound.orchestrator.timeline.job_progress import JobProgress
@@ -9,13 +9,6 @@ from compound.orchestrator.wording.numbers import percent
 
 _NARROW = 60
 """Columns below which the study may take three lines; else two. Parts are dropped for that."""
-_DROPPED: tuple[dict[str, str | None], ...] = (
-    {},
-    {"why": ""},
-    {"why": "", "spent": ""},
-    {"why": "", "spent": "", "best": None},
-)
-"""What is left out, from the widest form to the narrowest."""
 _LOGGED = 2
 """Running jobs that a line of a log names; the rest is counted."""
 
@@ -55,7 +48,7 @@ def job_lines(running: Sequence[JobProgress], width: int, rows: int) -> list[str
 
 def study_lines(study: StudyProgress, width: int) -> list[str]:
     """Return the study's line, in two or three on a narrow terminal; parts drop, numbers stay."""
-    forms = (_packed(_parts(study._replace(**less)), width) for less in _DROPPED)
+    forms = (_packed(_parts(form), width) for form in _narrower(study))
     lines: list[str] = []
     for lines in forms:
         if len(lines) <= (2 if width >= _NARROW else 3) and _fit(lines, width):
@@ -75,6 +68,14 @@ def end_line(study: StudyProgress, took: str) -> str:
     noun = "job" if study.jobs == 1 else "jobs"
     total = [f"{study.title}: {study.done:,}{of} {noun} done{failed} in {took}", _best(study)]
     return ", ".join(filter(None, [*total, study.spent and f"spent so far {study.spent}"]))
+
+
+def _narrower(study: StudyProgress) -> Iterator[StudyProgress]:
+    """Yield a study with less and less of it, what matters least left out first."""
+    yield study
+    yield (study := study._replace(why=""))
+    yield (study := study._replace(spent=""))
+    yield study._replace(best=None)
 
 
 def _parts(study: StudyProgress) -> list[str]:

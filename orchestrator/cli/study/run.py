@@ -39,6 +39,7 @@ from compound.orchestrator.run.extend import (
     say_other_defaults,
 )
 from compound.orchestrator.run.trackers import check as check_trackers
+from compound.orchestrator.spec.anywhere import anywhere
 from compound.orchestrator.spec.load import SpecFile
 from compound.orchestrator.study import Outcome, Study
 from compound.orchestrator.wording.commands import Value, command
@@ -105,7 +106,7 @@ class Options:
         if self.resume:
             return previous.record.resume if previous else ""
         plan = self.plan.resolve() if self.plan else None
-        return replace(self, plan=plan).again(file.absolute(), retry_failed=None)
+        return replace(self, plan=plan).again(anywhere(file), retry_failed=None)
 
     def retry(self, study: str, store: str, *, is_code: bool) -> str:
         """Return the command that retries a study's failed jobs on the same runner."""

@@ -177,8 +177,9 @@ def _say_verdict(stored: Documents) -> None:
     """Print the reason for the choice, and what to know of the verdict that was said first."""
     if stored.verdict:
         say("", f"{stored.verdict.reason} {stored.verdict.beside}".rstrip())
-        if stored.verdict.images and not stored.verdict.images.unknown:
-            say(stored.verdict.images.sentence)
+        images = stored.verdict.images
+        if images and images.sentence and not images.unknown:
+            say(images.sentence)
     if stored.sensitivity:
         say(stored.sensitivity.sentence)
     if stored.gate:
