@@ -10,6 +10,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.planned_jobs import Line
 from compound.orchestrator.analyse.failed_jobs import Group, facts, grouped, outcomes, too_fast
+from compound.orchestrator.answer.study_warnings import study_warnings
 from compound.orchestrator.cli.printing.named_study import opened
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.cli.printing.phi_table import say_answer, show_phis, unsaid
@@ -22,12 +23,10 @@ from compound.orchestrator.forecast.budget_check import spent_text
 from compound.orchestrator.losses.study_losses import StudyLosses
 from compound.orchestrator.overview.study_now import StudyNow, study_now
 from compound.orchestrator.overview.study_status import StudyStatus
-from compound.orchestrator.plan.too_little import too_little
 from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.records.job_list import lines_of, once
 from compound.orchestrator.timeline.job_progress import JobProgress
 from compound.orchestrator.timeline.job_standing import standing_of
-from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.commands import command, commented, resuming
 from compound.orchestrator.wording.final_texts import final_text
 from compound.orchestrator.wording.ledger_text import ledger_lines
@@ -102,7 +101,7 @@ def _show(
     say("", ", ".join(f"{number} {state}" for state, number in sorted(now.counts.items())))
     texts: list[str | None] = [f"{now.progress.title}: {left.text}" if (left := now.left) else ""]
     every = command("status", (name,), store=store.uri, warnings=True)
-    known = [*_warnings(now.status)]
+    known = _warnings(now.status)
     texts += every_one(known) if all_warnings else first_few(known, every)
     texts += [f"warning: {text}" for text in gone]
     waits = [(line.label, now.standing[line.job]) for line in planned]
@@ -142,12 +141,10 @@ def _words(status: StudyStatus, answer: Answer | None) -> Iterator[str | None]:
         yield from (f"data: {line}" for line in ledger_lines(status.data))
 
 
-def _warnings(status: StudyStatus) -> Iterator[str]:
-    """Yield what a study warns of, in no order."""
-    if status.data:
-        yield from (*class_warnings(status.data), *too_little(status.spec, status.data))
-    yield from status.warnings
-    yield from (status.test.outdated, *status.test.warnings) if status.test else ()
+def _warnings(status: StudyStatus) -> list[str]:
+    """Return what a study warns of."""
+    of_test = (status.test.outdated, *status.test.warnings) if status.test else ()
+    return study_warnings(status.spec, status.data, status.warnings, of_test)
 
 
 def _steps(study: str, store: ArtifactStore, now: StudyNow, groups: Sequence[Group]) -> list[str]:
@@ -170,7 +167,7 @@ def _documents(status: StudyStatus, answer: Answer | None) -> dict[str, Any]:
     models = {"answer": answer, "spent": status.spent, "test": status.test, "data": status.data}
     return {
         "verdict": status.verdict,
-        "warnings": list(status.warnings),
+        "warnings": _warnings(status),
         "gate": status.gate,
         "along": status.along,
         **status.rates.as_json,
