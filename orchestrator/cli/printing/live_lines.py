@@ -9,6 +9,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -48,7 +49,9 @@ class LiveLines:
         """Remove the frame; what is printed afterwards follows what was printed before."""
         sys.stdout, sys.stderr = self._streams
         self._frame = _nothing
-        self.paint()
+        # A terminal that has gone away is met by whoever prints next.
+        with suppress(OSError):
+            self.paint()
 
     def paint(self) -> None:
         """Write what was printed since, and the frame anew where either has changed."""

@@ -19,8 +19,8 @@ from compound.orchestrator.timeline.study_progress import (
 
 _LOG_S, _SAME_S = 30.0, 300.0
 """Seconds between two lines of a log: where something has changed, and where nothing has."""
-_PART = 0.05
-"""The part of the time since a log began that at least lies between two lines: a day has about 200
+_PART = 0.1
+"""The part of the time since a log began that at least lies between two lines: a day has about 300
 lines and not 2,880."""
 _PAINT_S = 0.25
 """Seconds between two looks at what the terminal shows."""

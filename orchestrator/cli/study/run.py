@@ -30,6 +30,7 @@ from compound.orchestrator.forecast.budget_check import check_budget, unlimited
 from compound.orchestrator.forecast.placement import decided, placed
 from compound.orchestrator.kinds.all_kinds import KINDS
 from compound.orchestrator.plan import plan_file
+from compound.orchestrator.plan.too_little import too_little
 from compound.orchestrator.prepare import Prepared, prepare, samples, with_plan
 from compound.orchestrator.records.documents import Documents, documents, written
 from compound.orchestrator.run.assemble import Backend, RunnerName, assembled, started
@@ -154,6 +155,7 @@ def _summarised(file: SpecFile, options: Options, ending: Reached) -> Summarised
         failed,
         as_json=options.as_json,
         drawn=options.report,
+        rehearsal=options.fast_dev_run,
     )
     with unread_output():
         missing = show(store, stored, summary)
@@ -208,7 +210,8 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
     networks = networks_for(file, options.again(file), options.allow_import)
     with folder.lease(_holder()):
         info = inspect(spec.data)
-        for line in data_lines(info):
+        of_little = () if options.fast_dev_run else too_little(spec, info)
+        for line in (*data_lines(info), *(f"warning: {text}" for text in of_little)):
             note(line)
         prepared = _prepared(spec, info, store, networks, options)
         previous = documents(folder)

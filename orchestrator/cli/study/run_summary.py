@@ -46,6 +46,8 @@ class RunSummary:
     as_json: bool
     drawn: bool = True
     """Whether a report is wanted."""
+    rehearsal: bool = False
+    """Whether each job trained two batches only: what such jobs show is no warning."""
 
 
 class Summarised(NamedTuple):
@@ -90,7 +92,7 @@ def show(store: ArtifactStore, stored: Documents, summary: RunSummary) -> Report
     show_along(stored.along, answer)
     spec = stored.record.spec
     every = command("status", (spec.name,), store=spec.store, warnings=True)
-    for line in first_few(_warnings(stored), every):
+    for line in first_few(_warnings(stored), every) if not summary.rehearsal else ():
         note(line)
     _say_next(stored.record.spec, summary, report)
     return missing
