@@ -42,9 +42,14 @@ class Progress:
         write: Callable[[str], None],
         planned: Callable[[], Sequence[Line]] = tuple,
         spent: Callable[[], str] = str,
+        following: Callable[[str], str] = lambda title: "",
     ) -> None:
-        """`write` shows a line that stays; `planned`: the study's jobs; `spent`: hours, money."""
+        """`write` shows a line that stays; `planned`: the study's jobs; `spent`: hours, money.
+
+        `following` says which phases come after the one with a title.
+        """
         self._write, self._planned, self._spent = write, planned, spent
+        self._following = following
         # A screen asks from a thread of its own.
         self._lock = threading.Lock()
         self._phase: Phase | None = None
@@ -113,6 +118,7 @@ class Progress:
                 self._best,
                 board.left(time.time()),
                 self._spent(),
+                self._following(phase.title),
             )
 
     def _ended(self, event: Event, result: JobResult) -> None:

@@ -30,6 +30,8 @@ class StudyProgress(NamedTuple):
     """Of this phase; None: unknown yet."""
     spent: str = ""
     """Hours and money, of the whole study."""
+    then: str = ""
+    """The phases that follow, which the time left leaves out."""
 
 
 def job_lines(running: Sequence[JobProgress], width: int, rows: int) -> list[str]:
@@ -74,6 +76,7 @@ def _narrower(study: StudyProgress) -> Iterator[StudyProgress]:
     """Yield a study with less and less of it, what matters least left out first."""
     yield study
     yield (study := study._replace(why=""))
+    yield (study := study._replace(then=""))
     yield (study := study._replace(spent=""))
     yield study._replace(best=None)
 
@@ -86,6 +89,7 @@ def _parts(study: StudyProgress) -> list[str]:
         f"{study.waiting:,} waiting {study.why}".rstrip() if study.waiting else "",
         _best(study),
         study.left.text if study.left else UNKNOWN,
+        study.then,
         study.spent and f"spent so far {study.spent}",
     )
     return [part for part in parts if part]

@@ -34,7 +34,7 @@ def shown(progress: Progress) -> Iterator[None]:
         with lines, _every(_PAINT_S, lines.paint):
             yield
         return
-    with _every(1.0, _Log(progress).tell):
+    with _every(1.0, _Log(progress).write):
         yield
 
 
@@ -56,14 +56,14 @@ def _live(study: StudyProgress | None, width: int, rows: int) -> list[str]:
 
 
 class _Log:
-    """Tells at most every 30 s how far a run is, and less often where it got no further."""
+    """Writes at most every 30 s how far a run is, and less often where it got no further."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._began = self._at = time.monotonic()
         self._before = ""
 
-    def tell(self) -> None:
+    def write(self) -> None:
         """Write a line where it is time for it."""
         now = time.monotonic()
         since, pause = now - self._at, min(max(_LOG_S, _PART * (now - self._began)), _SAME_S)
