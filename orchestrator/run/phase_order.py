@@ -16,6 +16,6 @@ _ORDER = {
 
 def following(spec: AnySpec, title: str) -> str:
     """Return `then gate and family`, the phases that follow one; "" after the last."""
-    place = _ORDER.get(title, len(_ORDER))
-    later = [phase for phase in spec.phases if _ORDER[phase] > place]
+    order = _ORDER.get(title, len(_ORDER))
+    later = [phase for phase in spec.phases if _ORDER[phase] > order]
     return f"then {' and '.join(later)}" if later else ""

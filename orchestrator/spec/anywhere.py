@@ -8,7 +8,7 @@ from typing import Any
 
 from compound.orchestrator.spec.load import SpecFile
 
-_PLACES = (
+_PATHS = (
     ("store",),
     *(("data", name) for name in ("path", "validation_path", "test_path", "image_root")),
 )
@@ -30,7 +30,7 @@ def anywhere(file: SpecFile) -> SpecFile:
 
 def _moved(file: SpecFile) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield the keys whose values are not written as absolute paths, with these."""
-    for keys in _PLACES:
+    for keys in _PATHS:
         value: Any = file.spec
         for key in keys:
             value = getattr(value, key, None)

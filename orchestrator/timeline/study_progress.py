@@ -39,12 +39,12 @@ def job_lines(running: Sequence[JobProgress], width: int, rows: int) -> list[str
 
     All lines have the same parts: those that fit into `width` columns. No number is cut.
     """
-    shown = running if len(running) <= rows else running[: max(0, rows - 1)]
+    visible = running if len(running) <= rows else running[: max(0, rows - 1)]
     lines = next(
-        (lines for form in _FORMS if _fit(lines := _listed(shown, form), width)),
-        [_epochs(job) for job in shown],
+        (lines for form in _FORMS if _fit(lines := _listed(visible, form), width)),
+        [_epochs(job) for job in visible],
     )
-    hidden = len(running) - len(shown)
+    hidden = len(running) - len(visible)
     return [*lines, f"and {hidden:,} more jobs"] if hidden and rows > 0 else lines
 
 

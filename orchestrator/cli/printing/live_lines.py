@@ -59,13 +59,13 @@ class LiveLines:
             columns, rows = _size(self._terminal)
             width = min(max(columns - 1, _NARROW), _WIDE)
             lines = [in_line(line)[:width] for line in self._frame(width, rows - _SPARE_ROWS)]
-            above = self._taken()
+            above = self._printed()
             if above or lines != self._painted:
                 write_styled(self._terminal, _over(self._painted, above, lines))
                 self._terminal.flush()
                 self._painted = lines
 
-    def _taken(self) -> str:
+    def _printed(self) -> str:
         """Take what was printed; an unfinished line gets an end, so that the frame begins anew."""
         text = ""
         while self._above:

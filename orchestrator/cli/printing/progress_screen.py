@@ -27,7 +27,7 @@ _PAINT_S = 0.25
 
 
 @contextmanager
-def shown(progress: Progress) -> Iterator[None]:
+def screen(progress: Progress) -> Iterator[None]:
     """Show the progress of a run until it ends; what is printed meanwhile stands above it."""
     if is_live():
         lines = LiveLines(lambda width, rows: _live(progress.now(), width, rows))

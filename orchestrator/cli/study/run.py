@@ -15,7 +15,8 @@ from compound.orchestrator.analyse.failed_jobs import Group
 from compound.orchestrator.cli.parsing.allow_import import folders, networks_for
 from compound.orchestrator.cli.printing.closed_streams import unread_output
 from compound.orchestrator.cli.printing.output import note
-from compound.orchestrator.cli.printing.progress_screen import shown
+from compound.orchestrator.cli.printing.progress_screen import screen
+from compound.orchestrator.cli.study.failures import say_failures, stored_failures
 from compound.orchestrator.cli.study.run_summary import (
     Reached,
     RunSummary,
@@ -24,7 +25,6 @@ from compound.orchestrator.cli.study.run_summary import (
     show,
 )
 from compound.orchestrator.cli.study.spec_to_run import source
-from compound.orchestrator.cli.study.status import say_failures, stored_failures
 from compound.orchestrator.design.baseline import baseline_of
 from compound.orchestrator.forecast.budget_check import check_budget, unlimited
 from compound.orchestrator.forecast.placement import decided, placed
@@ -229,7 +229,7 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
         ) as backend:
             _note_placement(spec, backend, prepared, options)
             with assembled(
-                spec, store, backend, profile=options.profile, note=note, screen=shown
+                spec, store, backend, profile=options.profile, note=note, screen=screen
             ) as parts:
                 limit, observers = parts
                 text, retry = file.source.text, options.retry_failed
