@@ -21,7 +21,7 @@ from compound.orchestrator.answer.stored_answer import answer_inputs, work_in
 from compound.orchestrator.choose.no_better_than_chance import rate_setting, remedy
 from compound.orchestrator.cli.printing.named_study import find, is_spec
 from compound.orchestrator.cli.printing.output import note_lost, print_json, say
-from compound.orchestrator.cli.study.status import stored_failures
+from compound.orchestrator.cli.study.failures import stored_failures
 from compound.orchestrator.losses.study_losses import lost_parts
 from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.records.stored_weights import has_weights

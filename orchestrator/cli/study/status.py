@@ -1,33 +1,29 @@
 """`compound status`: what a store knows of a study."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from compound.cluster.retries import newest_reasons
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.planned_jobs import Line
-from compound.orchestrator.analyse.failed_jobs import Group, facts, grouped, outcomes, too_fast
+from compound.orchestrator.analyse.failed_jobs import Group
+from compound.orchestrator.answer.study_warnings import study_warnings
 from compound.orchestrator.cli.printing.named_study import opened
-from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
+from compound.orchestrator.cli.printing.output import print_json, print_table, say
 from compound.orchestrator.cli.printing.phi_table import say_answer, show_phis, unsaid
 from compound.orchestrator.cli.printing.waiting_lines import (
     clock_warning,
     since_text,
     waiting_lines,
 )
+from compound.orchestrator.cli.study.failures import failed_groups
 from compound.orchestrator.forecast.budget_check import spent_text
 from compound.orchestrator.losses.study_losses import StudyLosses
 from compound.orchestrator.overview.study_now import StudyNow, study_now
 from compound.orchestrator.overview.study_status import StudyStatus
-from compound.orchestrator.plan.too_little import too_little
-from compound.orchestrator.records.documents import Documents
-from compound.orchestrator.records.job_list import lines_of, once
 from compound.orchestrator.timeline.job_progress import JobProgress
-from compound.orchestrator.timeline.job_standing import standing_of
-from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.commands import command, commented, resuming
 from compound.orchestrator.wording.final_texts import final_text
 from compound.orchestrator.wording.ledger_text import ledger_lines
@@ -102,8 +98,8 @@ def _show(
     say("", ", ".join(f"{number} {state}" for state, number in sorted(now.counts.items())))
     texts: list[str | None] = [f"{now.progress.title}: {left.text}" if (left := now.left) else ""]
     every = command("status", (name,), store=store.uri, warnings=True)
-    known = [*_warnings(now.status)]
-    texts += every_one(known) if all_warnings else first_few(known, every)
+    warnings = _warnings(now.status)
+    texts += every_one(warnings) if all_warnings else first_few(warnings, every)
     texts += [f"warning: {text}" for text in gone]
     waits = [(line.label, now.standing[line.job]) for line in planned]
     texts += [*waiting_lines(waits, moment), clock_warning(now.events)]
@@ -142,12 +138,10 @@ def _words(status: StudyStatus, answer: Answer | None) -> Iterator[str | None]:
         yield from (f"data: {line}" for line in ledger_lines(status.data))
 
 
-def _warnings(status: StudyStatus) -> Iterator[str]:
-    """Yield what a study warns of, in no order."""
-    if status.data:
-        yield from (*class_warnings(status.data), *too_little(status.spec, status.data))
-    yield from status.warnings
-    yield from (status.test.outdated, *status.test.warnings) if status.test else ()
+def _warnings(status: StudyStatus) -> list[str]:
+    """Return what a study warns of."""
+    of_test = (status.test.outdated, *status.test.warnings) if status.test else ()
+    return study_warnings(status.spec, status.data, status.warnings, of_test)
 
 
 def _steps(study: str, store: ArtifactStore, now: StudyNow, groups: Sequence[Group]) -> list[str]:
@@ -170,34 +164,12 @@ def _documents(status: StudyStatus, answer: Answer | None) -> dict[str, Any]:
     models = {"answer": answer, "spent": status.spent, "test": status.test, "data": status.data}
     return {
         "verdict": status.verdict,
-        "warnings": list(status.warnings),
+        "warnings": _warnings(status),
         "gate": status.gate,
         "along": status.along,
         **status.rates.as_json,
         **{name: part.model_dump(mode="json") if part else None for name, part in models.items()},
     }
-
-
-def failed_groups(planned: Sequence[Line], states: Mapping[str, JobState]) -> list[Group]:
-    """Return a study's failed jobs by first cause."""
-    hosts = {job: state.host for job, state in states.items()}
-    counted = [line for line in planned if not too_fast(line.phase, states[line.job].cause)]
-    return grouped(facts(counted, outcomes(states), hosts))
-
-
-def stored_failures(store: ArtifactStore, stored: Documents) -> list[Group]:
-    """Return the failed jobs of a study's documents by first cause."""
-    states = store.states([job.request.job.id for job in stored.jobs])
-    going_on = standing_of(store.study(stored.record.spec.name), states).states
-    return failed_groups(once(lines_of(stored)), going_on)
-
-
-def say_failures(groups: Sequence[Group]) -> None:
-    """Say why jobs of a study failed, a line for each cause, to stderr."""
-    for group in groups:
-        note(f"failed: {group.headline}")
-        if group.users_line:
-            note(f"  {group.users_line}")
 
 
 def _row(line: Line, now: StudyNow, network: str) -> dict[str, Any]:
