@@ -45,10 +45,12 @@ def refuse_without_probe(address: str | None, *, probe: bool) -> None:
         refuse({"--address": address}, why, "`--address` with `--probe`; `cluster` in the spec")
 
 
-def refuse_for_tables(naming: str | None, *, best: bool) -> None:
+def refuse_for_tables(
+    naming: str | None, phi: float | None, network: str | None, *, best: bool
+) -> None:
     """Refuse options of exported weights where tables are exported. SpecError."""
     refuse(
-        {"--naming": naming, "--best": best},
+        {"--naming": naming, "--best": best, "--phi": phi is not None, "--network": network},
         "it is for weights, and `--format` chooses tables",
         "`--format safetensors`, or none of these options",
     )
@@ -76,3 +78,9 @@ def refuse_beside_files(output: Path | None, format: "Format | None") -> None:
 def refuse_while_watching(*, as_json: bool) -> None:
     """Refuse JSON that would have no end. SpecError."""
     refuse({"--json": as_json}, "`--watch` is for people", "`--watch` or `--json`")
+
+
+def refuse_two_networks(phi: float | None, network: str | None) -> None:
+    """Refuse two names of one network. SpecError."""
+    if phi is not None and network is not None:
+        raise SpecError("--phi and --network both name a network", allowed="one of them")
