@@ -89,8 +89,8 @@ format: setup  ## Rewrite the code in the house style
 
 dist:  ## sdist and wheel of the commit in dist/, the same bytes each time
 	rm -rf dist && mkdir -p dist/tree dist/source
-	git archive HEAD | tar -x -C dist/tree
-	SOURCE_DATE_EPOCH=$(EPOCH) $(BIN)/python -m build --no-isolation --outdir dist dist/tree
+	umask 022; git archive HEAD | tar -x -C dist/tree
+	umask 022; SOURCE_DATE_EPOCH=$(EPOCH) $(BIN)/python -m build --no-isolation --outdir dist dist/tree
 	# setuptools writes today's times into the sdist.
 	tar -xzf dist/*.tar.gz -C dist/source
 	tar --sort=name --mtime=@$(EPOCH) --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX \
