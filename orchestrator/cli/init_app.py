@@ -76,7 +76,7 @@ def init(
         from compound.orchestrator.cli.specs import init_data
 
         refuse_two_sources({"--hours": hours, "--minutes": minutes})
-        time = 60 * hours if hours else minutes or 5.0
+        time = 60 * hours if hours else minutes or init_data.USUAL_MINUTES
         source = (images, parquet, idx, image_column, label_column)
         options = init_data.Options(*source, time, store or "runs", probe is not False, force)
         init_data.init(path or _FILE, options)

@@ -10,7 +10,7 @@ from compound.schemas.baseline import CustomBaseline
 from compound.schemas.stages import Stage, Stem
 
 RESOLUTIONS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 160, 192, 224)
-_CHANNELS = {8: 4, 12: 8, 48: 12, 96: 16, 160: 24}
+_CHANNELS = {8: 4, 12: 6, 16: 8, 48: 16, 96: 20, 160: 24}
 """Of the first stage, from a resolution on."""
 _WIDER = (2, 3, 5, 8, 12)
 """Channels of each later stage over those of the first."""

@@ -51,18 +51,21 @@ def write_spec(path: Path, text: str, *, force: bool) -> None:
         raise refused_as(SpecError, "cannot write", path, error) from None
 
 
-def refuse_existing(path: Path, *, force: bool) -> None:
-    """Raise SpecError where a file is there already, before any work is done for it."""
+def refuse_existing(path: Path, again: str, *, force: bool) -> None:
+    """Raise SpecError where a file is there already, before any work is done for it.
+
+    `again`: the command that writes another file.
+    """
     if path.exists() and not force:
-        raise _existing(path)
+        raise _existing(path, again)
 
 
-def _existing(path: Path) -> SpecError:
+def _existing(path: Path, again: str = "compound init another-name.yaml") -> SpecError:
     return SpecError(
         "the file exists; it is left as it is",
         where=str(path),
         allowed="another name, or --force to write over it",
-        next_step="compound init another-name.yaml",
+        next_step=again,
     )
 
 

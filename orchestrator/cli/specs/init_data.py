@@ -39,6 +39,8 @@ _MOST_BAD = 0.25
 _LARGER = (24, 120.0)
 """A larger study has so many times the minutes, but no more than so many, or than twice as many."""
 OwnData = ImageFolderData | ParquetData | IdxData
+USUAL_MINUTES = 5.0
+_OTHER = Path("another-name.yaml")
 _NAME = re.compile(r"[^a-z0-9]+")
 
 
@@ -51,7 +53,7 @@ class Options:
     idx: str | None = None
     image_column: str | None = None
     label_column: str | None = None
-    minutes: float = 5.0
+    minutes: float = USUAL_MINUTES
     store: str = "runs"
     probe: bool = True
     force: bool = False
@@ -61,12 +63,16 @@ class Options:
         """The path of the data."""
         return self.images or self.parquet or self.idx or ""
 
-    def command(self, file: Path, minutes: float) -> str:
-        """Return the same command for another time."""
+    def command(self, file: Path, minutes: float, *, force: bool = False) -> str:
+        """Return the same command for another file or time."""
         store = self.store if self.store != "runs" else None
         columns = {"image_column": self.image_column, "label_column": self.label_column}
         data = {"images": self.images, "parquet": self.parquet, "idx": self.idx}
-        more = {"minutes": f"{minutes:g}", "store": store, "force": True}
+        more = {
+            "minutes": None if minutes == USUAL_MINUTES else f"{minutes:g}",
+            "store": store,
+            "force": force,
+        }
         return command("init", (file,), (), **data, **columns, **more)
 
 
@@ -75,7 +81,7 @@ def init(path: Path, options: Options) -> None:
 
     DataError: no study can be made of them. SpecError: the file is there already.
     """
-    refuse_existing(path, force=options.force)
+    refuse_existing(path, options.command(_OTHER, options.minutes), force=options.force)
     try:
         data, guesses = _guessed(options)
         data, info = _looked_at(data)
@@ -178,7 +184,7 @@ def _say_study(path: Path, chosen: Foreseen, outlook: Outlook, options: Options)
     minutes = min(times * options.minutes, max(most, 2 * options.minutes))
     larger = outlook.largest(minutes)
     if larger.draft.size != chosen.draft.size:
-        say(larger_line(larger, options.command(path, minutes)))
+        say(larger_line(larger, options.command(path, minutes, force=True)))
     say(f"next: {command('run', (path,))}")
 
 

@@ -31,7 +31,8 @@ def init(path: Path | None, name: str | None, *, force: bool) -> None:
         return
     example = _named(name)
     target = path or Path(f"{name}.yaml")
-    refuse_existing(target, force=force)
+    again = command("init", ("another-name.yaml",), (), example=name)
+    refuse_existing(target, again, force=force)
     text = example.read_text(encoding="utf-8").replace(f"examples/{name}.yaml", str(target))
     copied = [written for file in _FILES.get(name, ()) for written in _copied(file, target.parent)]
     write_spec(target, _without_schema(text), force=force)
