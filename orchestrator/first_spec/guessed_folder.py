@@ -34,7 +34,7 @@ def guessed_folder(path: str) -> tuple[ImageFolderData, list[str]]:
         return ImageFolderData(source="image_folder", path=path), []
     refuse_other_files(path)
     if not os.path.isdir(path):
-        raise no_such_path(path, "folder")
+        raise no_such_path(path, "folder", "images")
     inner = _unwrapped(path)
     _refuse_unsorted(inner)
     notes = [f"{path} holds only {inner[len(path) :].strip('/')}/: taken"] if inner != path else []
@@ -70,8 +70,8 @@ def refuse_other_files(path: str) -> None:
     raise DataError("a file, not a folder", where=path, allowed=SHAPE, next_step=_init("FOLDER"))
 
 
-def no_such_path(path: str, kind: str) -> DataError:
-    """Return the error of a path that is not there, with what is there instead."""
+def no_such_path(path: str, kind: str, option: str) -> DataError:
+    """Return the error of an option's path that is not there, with what is there instead."""
     parent, name = Path(path).parent, Path(path).name
     try:
         similar = difflib.get_close_matches(name, [entry.name for entry in parent.iterdir()], n=1)
@@ -82,7 +82,7 @@ def no_such_path(path: str, kind: str) -> DataError:
         f"no such {kind}",
         where=path,
         allowed=f"such as {parent / similar[0]}" if similar else "",
-        next_step=listing if not similar else _init(str(parent / similar[0])),
+        next_step=_init(str(parent / similar[0]), option) if similar else listing,
     )
 
 

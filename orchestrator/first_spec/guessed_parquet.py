@@ -30,7 +30,7 @@ def guessed_parquet(
     if not path.startswith("s3://") and not is_parquet(Path(path).name):
         refuse_other_files(path)
     if not path.startswith("s3://") and not os.path.exists(path) and not _WILD & {*path}:
-        raise no_such_path(path, "file or folder")
+        raise no_such_path(path, "file or folder", "parquet")
     files, notes = _whole(path)
     schema = _schema(files)
     if schema is None:  # what is wrong with the file is said when it is read
