@@ -27,18 +27,22 @@ class Line(NamedTuple):
 
 
 def commented_yaml(
-    values: Mapping[str, Any], model: BaseModel, comments: Mapping[str, str], head: Sequence[str]
+    values: Mapping[str, Any],
+    model: BaseModel,
+    comments: Mapping[str, str],
+    head: Sequence[str] = (),
+    tail: Sequence[str] = (),
 ) -> str:
     """Return the text of a spec.
 
     `comments`: by dotted path; a key without one gets the first sentence of what `model`'s class
-    says of it. `head`: comments above.
+    says of it. `head`, `tail`: comments above and below.
     """
     lines = [f"# {part}" for text in head for part in textwrap.wrap(text, WIDTH - 2)]
     for line in _lines(values, ""):
         comment = comments.get(line.path)
         lines += _set(line.text, meaning(model, line.path) if comment is None else comment)
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *(f"# {text}" for text in tail)]) + "\n"
 
 
 def meaning(model: BaseModel, path: str) -> str:
@@ -50,7 +54,8 @@ def meaning(model: BaseModel, path: str) -> str:
     if not isinstance(below, BaseModel):
         return ""
     sentence = key_texts(type(below)).get(key, "").partition(". ")[0].removesuffix(".")
-    return " ".join(sentence.replace("`", "").split())
+    text = " ".join(sentence.replace("`", "").split())
+    return text[:1].lower() + text[1:] if text[1:2].islower() or text[:2] == "A " else text
 
 
 def _lines(values: Mapping[str, Any], parent: str) -> Iterator[Line]:

@@ -9,6 +9,9 @@ from compound.orchestrator.wording.numbers import counted, duration, points, sho
 from compound.schemas.forecast import Forecast
 from compound.schemas.plan import Plan
 
+_BUSY = 1.8
+"""How many times as long a study takes from which on it is said."""
+
 
 @dataclass(frozen=True)
 class Foreseen:
@@ -58,12 +61,22 @@ def foreseen_lines(foreseen: Foreseen, machine: str) -> Iterator[str]:
     )
     yield (
         f"time: a verdict after about {duration(foreseen.verdict_seconds)}, everything after "
-        f"{duration(foreseen.seconds)} ({machine})"
+        f"{duration(foreseen.seconds)} on {machine}, if nothing else runs there"
     )
     yield (
         f"can show: {foreseen.resolved}, at a noise of {points(noise(size.validation))} points "
         f"(expected of {counted(size.validation, 'validation image')})"
     )
+
+
+def busy_line(load: float, cpus: int) -> Iterator[str]:
+    """Warn where others use this machine: `load` processes want to run, on so many CPUs."""
+    times = (load + cpus) / cpus
+    if times > _BUSY:
+        yield (
+            f"warning: other processes use this machine (load {load:.0f} on "
+            f"{counted(cpus, 'CPU')}): it may take {times:.0f} times as long now"
+        )
 
 
 def larger_line(larger: Foreseen, command: str) -> str:

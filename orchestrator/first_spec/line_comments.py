@@ -80,7 +80,8 @@ def _of_search(draft: Draft, plan: Plan) -> Iterator[tuple[str, str]]:
     yield "search.seeds", f"{seeds} trainings of each network: how they differ is the noise"
     yield (
         "family",
-        f"then the baseline by the best mix, at {_costs(draft)} its cost, "
+        f"then the baseline by the best mix, at nominally {_costs(draft)} its "
+        f"cost, "
         f"{counted(draft.size.family_seeds, 'training')} of each",
     )
 

@@ -14,8 +14,8 @@ LEAST_STEPS = 200
 """Steps of the optimiser that a schedule has at least: below, rates hardly differ."""
 _MOST_STEPS, _MOST_EPOCHS = 20_000, 100
 _LEAST_EPOCHS = 4
-_FIRST_IMAGES = 2_000
-"""Training images that a study begins with, of more."""
+_FIRST_IMAGES, _FIRST_OF_CLASS = 2_000, 20
+"""Training images that a study begins with, of more: in all, and of each class."""
 _VALIDATION = 1_000
 """Validation images that are used at most, where as few train."""
 _LONGER = 1.3
@@ -35,6 +35,12 @@ class Available(NamedTuple):
     """Smallest first."""
     train: int
     validation: int
+    classes: int = 2
+
+    @property
+    def least(self) -> int:
+        """Training images that a study begins with."""
+        return min(self.train, max(_FIRST_IMAGES, _FIRST_OF_CLASS * self.classes))
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,7 @@ def steps_of(images: int, epochs: int) -> int:
 
 def smallest(available: Available) -> StudySize:
     """Return the smallest study that may say anything."""
-    images = min(available.train, _FIRST_IMAGES)
+    images = available.least
     epochs = -(-LEAST_STEPS // steps_of(images, 1))
     return StudySize(
         network=available.networks[0],

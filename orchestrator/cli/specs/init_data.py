@@ -1,5 +1,6 @@
 """`compound init --images`, `--parquet`, `--idx`: a spec that fits data and machine."""
 
+import os
 import re
 import shlex
 from collections.abc import Sequence
@@ -21,7 +22,12 @@ from compound.orchestrator.first_spec.data_findings import (
 )
 from compound.orchestrator.first_spec.draft import Draft
 from compound.orchestrator.first_spec.first_network import ladder
-from compound.orchestrator.first_spec.foreseen_text import Foreseen, foreseen_lines, larger_line
+from compound.orchestrator.first_spec.foreseen_text import (
+    Foreseen,
+    busy_line,
+    foreseen_lines,
+    larger_line,
+)
 from compound.orchestrator.first_spec.guessed_folder import guessed_folder
 from compound.orchestrator.first_spec.guessed_parquet import guessed_parquet
 from compound.orchestrator.first_spec.image_parts import total, with_fractions
@@ -34,7 +40,7 @@ from compound.schemas.data import DataInfo, IdxData, ImageFolderData, ParquetDat
 from compound.schemas.errors import DataError
 
 _DECODED = 20_000
-"""Images up to which all are decoded."""
+"""Images up to which all are decoded, where they lie on a disk."""
 _MOST_BAD = 0.25
 _LARGER = (24, 120.0)
 """A larger study has so many times the minutes, but no more than so many, or than twice as many."""
@@ -114,14 +120,15 @@ def _looked_at(data: OwnData) -> tuple[OwnData, DataInfo]:
     listed = summarise(lenient)
     divided = with_fractions(lenient, listed)
     divided = divided.model_copy(update={"channels": listed.in_channels})
-    info = (inspect if total(listed) <= _DECODED else summarise)(divided)
+    is_small = total(listed) <= _DECODED and not data.path.startswith("s3://")
+    info = inspect(divided) if is_small else summarise(divided)
     bad = allowed_bad(info)
     usual = ImageFolderData.model_fields["max_bad"].default
     return divided.model_copy(update={"max_bad": bad or usual}), info
 
 
 def _outlook(path: Path, data: OwnData, info: DataInfo, options: Options) -> Outlook:
-    available = Available(ladder(info.size), info.train, info.validation)
+    available = Available(ladder(info.size), info.train, info.validation, len(info.classes))
     draft = Draft(
         name=_name(path, options.source),
         data=data,
@@ -147,15 +154,24 @@ def _text(chosen: Foreseen, info: DataInfo) -> str:
         "Any line may be changed; `compound schema --markdown` explains every key.",
     )
     comments = line_comments(draft, info, chosen.plan)
-    return commented_yaml(draft.values(), draft.spec(), comments, head)
+    return commented_yaml(draft.values(), draft.spec(), comments, head, _limit(chosen))
+
+
+def _limit(chosen: Foreseen) -> tuple[str]:
+    """Return a limit on spending for those who want one: a few times what is forecast."""
+    most, times = chosen.forecast.most, 4
+    unit, amount = ("gpu", most.gpu_hours) if most.gpu_hours else ("cpu", most.cpu_hours)
+    limit = f"budget: {{{unit}_hours: {times * amount:.2g}, at_limit: stop}}"
+    return (f"{limit}    stops the study at {times} times what is forecast",)
 
 
 def _machine(chosen: Foreseen) -> str:
     basis = chosen.forecast.basis
     hosts = basis.hosts
     gpus = f", {counted(hosts.gpus, 'GPU')}" if hosts.gpus else ""
-    measured = "measured" if basis.source == "probe" else "not measured"
-    return f"{counted(hosts.cpus, 'CPU')}{gpus}, {measured}"
+    guess = "by a guess, which may be wrong by a factor of 3"
+    measured = "as measured" if basis.source == "probe" else guess
+    return f"{counted(hosts.cpus, 'CPU')}{gpus} {measured}"
 
 
 def _say_data(path: Path, info: DataInfo, guesses: Sequence[str]) -> None:
@@ -174,7 +190,8 @@ def _say_data(path: Path, info: DataInfo, guesses: Sequence[str]) -> None:
 
 def _say_study(path: Path, chosen: Foreseen, outlook: Outlook, options: Options) -> None:
     """Say what was written, what it takes, what it will show, and what to type."""
-    say(f"wrote {path}", *foreseen_lines(chosen, _machine(chosen)))
+    busy = busy_line(os.getloadavg()[0], chosen.forecast.basis.hosts.cpus)
+    say(f"wrote {path}", *foreseen_lines(chosen, _machine(chosen)), *busy)
     if chosen.seconds > 60 * options.minutes:
         say(
             f"warning: the smallest study that can say anything takes {duration(chosen.seconds)}: "
@@ -194,7 +211,9 @@ def _for_init(error: DataError, options: Options) -> DataError:
     for key in ("image_column", "label_column"):
         step = step.replace(f"`{key}`", f"`--{key.replace('_', '-')} COLUMN`")
     of_keys = "`path`" in step or "`validation_path`" in step or "data." in error.where
-    explained.next_step = f"ls {shlex.quote(options.source)}" if of_keys or not step else step
+    in_bucket = options.source.startswith("s3://")
+    listing = f"{'aws s3 ls' if in_bucket else 'ls'} {shlex.quote(options.source)}"
+    explained.next_step = listing if of_keys or not step else step
     if error.where.startswith("data."):
         explained.where = options.source
     return explained

@@ -53,6 +53,6 @@ def test_paths_of_any_letters_are_read_again(name: str) -> None:
 
 def test_keys_without_a_comment_say_what_their_class_says() -> None:
     spec = draft().spec()
-    assert meaning(spec, "train.batch").startswith("Images per optimiser step")
-    assert meaning(spec, "data.source") == "A folder for each class"
+    assert meaning(spec, "train.batch").startswith("images per optimiser step")
+    assert meaning(spec, "data.source") == "a folder for each class"
     assert meaning(spec, "data.nothing") == ""

@@ -11,6 +11,7 @@ from compound.orchestrator.first_spec.data_findings import (
     mirrors,
     refuse_too_few,
 )
+from compound.orchestrator.first_spec.foreseen_text import busy_line
 from compound.orchestrator.first_spec.image_parts import fractions
 from compound.orchestrator.first_spec.resolvable_points import noise, smallest_difference
 from compound.schemas.data import DataInfo
@@ -90,6 +91,12 @@ def test_the_foreseen_noise_is_near_what_was_measured() -> None:
     """The quickstart's 1,000 images (1.3 points), the published CIFAR-10's 5,000 (0.66)."""
     assert noise(1000) == pytest.approx(0.013, rel=0.2)
     assert noise(5000) == pytest.approx(0.0066, rel=0.2)
+
+
+def test_a_busy_machine_is_told_and_an_idle_one_is_not() -> None:
+    assert not [*busy_line(1.0, 2)]
+    (line,) = busy_line(18.0, 2)
+    assert "load 18 on 2 CPUs" in line and "10 times as long" in line
 
 
 def test_one_seed_shows_nothing_and_more_images_show_more() -> None:
