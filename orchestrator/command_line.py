@@ -1,6 +1,6 @@
 """The command line: parse, run, and turn errors into words and exit codes.
 
-schemas/errors.py decides the codes; docs/exit_codes.md has their table.
+schemas/errors.py decides the codes; docs/reference/exit-codes.md has their table.
 """
 
 import gc
