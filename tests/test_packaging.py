@@ -129,7 +129,7 @@ def test_an_installed_wheel_has_all_that_it_reads(built: Path, tmp_path: Path) -
 def test_the_distribution_is_named_once() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["name"] == DISTRIBUTION
-    pages = [*(ROOT / "docs").glob("*.md"), ROOT / "README.md"]
+    pages = [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]
     named = {m for page in pages for m in re.findall(r"([\w-]+)\[[a-z]+\]", page.read_text())}
     assert "compound" not in named
     extras = set(project["optional-dependencies"])

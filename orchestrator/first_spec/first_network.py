@@ -71,7 +71,7 @@ class FirstNetwork:
     @property
     def total_stride(self) -> int:
         """Input pixels under one pixel of the last map."""
-        return self.stem_stride * 2**self.halvings
+        return self.stem_stride << self.halvings
 
     @property
     def rounding(self) -> int:

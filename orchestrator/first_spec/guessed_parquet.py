@@ -94,7 +94,7 @@ def _is_encoded(kind: pa.DataType) -> bool:
 def _label_column(schema: pa.Schema, images: str, path: str) -> str:
     """Return the column that is called as labels are, or the only one that may be labels."""
     by_name = {name.lower(): name for name in schema.names if name != images}
-    named = [by_name[name] for name in (*_LABELS, _FINE) if name in by_name]
+    named: list[str] = [by_name[name] for name in (*_LABELS, _FINE) if name in by_name]
     if named:
         return named[0]
     likely = [

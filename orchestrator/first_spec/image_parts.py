@@ -4,7 +4,7 @@ from typing import NamedTuple, TypeVar
 
 from compound.schemas.data import DataInfo, IdxData, ImageFolderData, ParquetData
 
-D = TypeVar("D", IdxData, ImageFolderData, ParquetData)
+D = TypeVar("D", bound=IdxData | ImageFolderData | ParquetData)
 
 _VALIDATION = ((500, 0.3), (2_000, 0.25), (10_000, 0.2))
 """Up to so many images, the fraction that is for validation: few images need a larger part, since

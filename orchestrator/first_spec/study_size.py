@@ -163,5 +163,5 @@ def _held_out(available: Available, images: int) -> int:
 
 def _rounded(images: float) -> int:
     """Return a number of images with two digits, and zeros."""
-    unit = 10 ** max(0, len(str(int(images))) - 2)
+    unit: int = 10 ** max(0, len(str(int(images))) - 2)
     return int(images / unit) * unit

@@ -10,7 +10,7 @@ from compound.orchestrator.forecast.device_probe import probe_for
 from compound.orchestrator.forecast.devices import existing, profile_of
 from compound.orchestrator.prepare import Prepared, prepare
 from compound.schemas.data import DataInfo
-from compound.schemas.errors import PlanError
+from compound.schemas.errors import ClusterError, PlanError, RunError
 
 _SHARE = 0.5
 """The part of the time that the forecast may take: it is of an idle machine, of Ray on all of its
@@ -58,5 +58,10 @@ class Outlook:
 def probe_once(outlook: Outlook) -> None:
     """Measure this machine, where the store has no measurement of it yet."""
     spec = outlook.draft.spec()
-    if profile_of(spec, existing(spec.store)).source == "guess":
+    if profile_of(spec, existing(spec.store)).source != "guess":
+        return
+    try:
         probe_for(spec, None, note, _PROBE_SECONDS)
+    except (RunError, ClusterError) as error:
+        # On a machine that others keep busy: a rough time is better than no spec.
+        note(f"warning: this machine is not measured: {error.message}")
