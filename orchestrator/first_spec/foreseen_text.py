@@ -60,13 +60,27 @@ def foreseen_lines(foreseen: Foreseen, machine: str) -> Iterator[str]:
         f"{', '.join(f'{phi:g}' for phi in size.phis)}"
     )
     yield (
-        f"time: a verdict after about {duration(foreseen.verdict_seconds)}, everything after "
-        f"{duration(foreseen.seconds)} on {machine}, if nothing else runs there"
+        f"time: a verdict after about {about(foreseen.verdict_seconds)}, everything after "
+        f"{about(foreseen.seconds)} on {machine}, if nothing else runs there"
     )
     yield (
         f"can show: {foreseen.resolved}, at a noise of {points(noise(size.validation))} points "
         f"(expected of {counted(size.validation, 'validation image')})"
     )
+
+
+def about(seconds: float) -> str:
+    """Write a forecast time; minutes below ten with a decimal."""
+    return f"{seconds / 60:.1f} min" if 120 <= seconds < 600 else duration(seconds)
+
+
+def late_line(seconds: float, minutes: float) -> Iterator[str]:
+    """Warn where the smallest study takes longer than what was asked for."""
+    if seconds > 60 * minutes:
+        yield (
+            f"warning: the smallest study that can say anything takes {about(seconds)}, longer "
+            f"than the {minutes:g} min that were asked for"
+        )
 
 
 def busy_line(load: float, cpus: int) -> Iterator[str]:

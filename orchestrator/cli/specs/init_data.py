@@ -27,6 +27,7 @@ from compound.orchestrator.first_spec.foreseen_text import (
     busy_line,
     foreseen_lines,
     larger_line,
+    late_line,
 )
 from compound.orchestrator.first_spec.guessed_folder import guessed_folder
 from compound.orchestrator.first_spec.guessed_parquet import guessed_parquet
@@ -35,7 +36,7 @@ from compound.orchestrator.first_spec.line_comments import line_comments
 from compound.orchestrator.first_spec.study_size import Available, smallest
 from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.ledger_text import data_lines
-from compound.orchestrator.wording.numbers import counted, duration
+from compound.orchestrator.wording.numbers import counted
 from compound.schemas.data import DataInfo, IdxData, ImageFolderData, ParquetData
 from compound.schemas.errors import DataError
 
@@ -190,13 +191,9 @@ def _say_data(path: Path, info: DataInfo, guesses: Sequence[str]) -> None:
 
 def _say_study(path: Path, chosen: Foreseen, outlook: Outlook, options: Options) -> None:
     """Say what was written, what it takes, what it will show, and what to type."""
+    late = late_line(chosen.seconds, options.minutes)
     busy = busy_line(os.getloadavg()[0], chosen.forecast.basis.hosts.cpus)
-    say(f"wrote {path}", *foreseen_lines(chosen, _machine(chosen)), *busy)
-    if chosen.seconds > 60 * options.minutes:
-        say(
-            f"warning: the smallest study that can say anything takes {duration(chosen.seconds)}: "
-            f"longer than the {options.minutes:g} min that were asked for"
-        )
+    say(f"wrote {path}", *foreseen_lines(chosen, _machine(chosen)), *late, *busy)
     times, most = _LARGER
     minutes = min(times * options.minutes, max(most, 2 * options.minutes))
     larger = outlook.largest(minutes)

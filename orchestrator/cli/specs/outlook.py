@@ -55,13 +55,13 @@ class Outlook:
         return Foreseen(self.at(size), plan, prepared.forecast)
 
 
-def probe_once(outlook: Outlook) -> None:
+def probe_once(outlook: Outlook, seconds: float = _PROBE_SECONDS) -> None:
     """Measure this machine, where the store has no measurement of it yet."""
     spec = outlook.draft.spec()
     if profile_of(spec, existing(spec.store)).source != "guess":
         return
     try:
-        probe_for(spec, None, note, _PROBE_SECONDS)
+        probe_for(spec, None, note, seconds)
     except (RunError, ClusterError) as error:
         # On a machine that others keep busy: a rough time is better than no spec.
         note(f"warning: this machine is not measured: {error.message}")

@@ -11,7 +11,7 @@ from compound.orchestrator.first_spec.data_findings import (
     mirrors,
     refuse_too_few,
 )
-from compound.orchestrator.first_spec.foreseen_text import busy_line
+from compound.orchestrator.first_spec.foreseen_text import about, busy_line, late_line
 from compound.orchestrator.first_spec.image_parts import fractions
 from compound.orchestrator.first_spec.resolvable_points import noise, smallest_difference
 from compound.schemas.data import DataInfo
@@ -97,6 +97,13 @@ def test_a_busy_machine_is_told_and_an_idle_one_is_not() -> None:
     assert not [*busy_line(1.0, 2)]
     (line,) = busy_line(18.0, 2)
     assert "load 18 on 2 CPUs" in line and "10 times as long" in line
+
+
+def test_a_study_that_takes_longer_than_asked_is_told() -> None:
+    assert not [*late_line(100, 2)]
+    (line,) = late_line(125, 2)
+    assert "takes 2.1 min, longer than the 2 min" in line
+    assert [about(seconds) for seconds in (90, 150, 900)] == ["90 s", "2.5 min", "15 min"]
 
 
 def test_one_seed_shows_nothing_and_more_images_show_more() -> None:

@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from compound.orchestrator.cli.specs.outlook import Outlook, probe_once
+from compound.orchestrator.first_spec.draft import Draft
+from compound.orchestrator.first_spec.first_network import ladder
+from compound.orchestrator.first_spec.study_size import Available, smallest
 from compound.orchestrator.spec.load import load
-from compound.schemas.data import ImageFolderData, ParquetData
+from compound.schemas.data import DataInfo, ImageFolderData, ParquetData
 from compound.schemas.study import StudySpec
 from tests.support.command import compound
 from tests.support.idx_files import idx_of
@@ -53,6 +57,19 @@ def test_a_folder_of_photographs_becomes_a_study_that_can_be_planned(tmp_path: P
         "run", "study.yaml", "--fast-dev-run", "--runner", "local", "--no-report", cwd=tmp_path
     )
     assert rehearsed.returncode == 0, rehearsed.stderr
+
+
+def test_a_machine_that_cannot_be_timed_is_guessed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    available = Available(ladder(32), 200, 60)
+    data = ImageFolderData(source="image_folder", path="photos")
+    draft = Draft("x", data, available, smallest(available), True, store=str(tmp_path / "runs"))
+    info = DataInfo(
+        fingerprint="0", classes=("a", "b"), in_channels=3, size=32, train=200, validation=60
+    )
+    probe_once(Outlook(draft, info), seconds=0.01)
+    assert "warning: this machine is not measured: only" in capsys.readouterr().err
 
 
 def test_a_file_stays_unless_it_is_forced(tmp_path: Path) -> None:
