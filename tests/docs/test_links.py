@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.house import ROOT
-from tests.support.pages import DOCS, RECORDS, anchors, links, pages, prose
+from tests.support.pages import DOCS, RECORDS, anchors, blocks, links, pages, prose
 
 ELSEWHERE = {"https://keepachangelog.com/en/1.1.0/", "https://semver.org"}
 """Links to other hosts. Their pages are not looked at: a test needs no network."""
@@ -50,3 +50,9 @@ def test_pages_are_below_a_thousand_words_where_people_read_from_top_to_bottom()
     words = {page.name: len(page.read_text().split()) for page in DOCS.glob("tutorial/*.md")}
     words["README.md"] = len((ROOT / "README.md").read_text().split())
     assert words["README.md"] <= 900 and max(words.values()) <= 1000
+
+
+def test_blocks_of_the_readme_fit_a_forge() -> None:
+    """GitHub shows about 95 columns, then a scroll bar."""
+    lines = [line for b in blocks(ROOT / "README.md") for line in b.text.splitlines()]
+    assert not [line for line in lines if len(line) > 92]
