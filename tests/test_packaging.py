@@ -84,4 +84,4 @@ def test_every_folder_of_modules_is_in_the_wheel() -> None:
     packages = {
         f"compound.{folder.relative_to(ROOT).as_posix().replace('/', '.')}" for folder in folders
     }
-    assert packages | {"compound"} == set(listed)
+    assert packages | {"compound", "compound.examples"} == set(listed)
