@@ -13,6 +13,8 @@ extensions = ["myst_parser"]
 exclude_patterns = ["README.md"]
 # GitHub gives every heading an anchor too.
 myst_heading_anchors = 4
+# Blocks without a language are what a program prints.
+highlight_language = "text"
 html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["tables.css"]
