@@ -8,6 +8,8 @@ CompoundError
 |-- ArchitectureError  weights that do not fit the network, or are no weights (exit 2)
 |-- DataError      images or labels that cannot be used (exit 2)
 |-- StoreError     the artifact store cannot be read or written (exit 2)
+|   |-- UnknownError       the store has no such study or job
+|   `-- NewerSchemaError   a newer compound wrote it
 |-- ClusterError   the cluster cannot be reached or is too small (exit 2)
 |-- BusyError      another driver runs this study (exit 2)
 |-- MachineError   the operating system or the file system refuses something (exit 2)
@@ -91,6 +93,14 @@ class DataError(CompoundError):
 
 class StoreError(CompoundError):
     """The artifact store cannot be opened, read or written."""
+
+
+class UnknownError(StoreError):
+    """The store has no such study or job, and never had."""
+
+
+class NewerSchemaError(StoreError):
+    """A newer compound wrote it, in a way that this one does not know."""
 
 
 class ClusterError(CompoundError):

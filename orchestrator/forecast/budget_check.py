@@ -93,6 +93,16 @@ def spent_text(spending: Spending, spent: Spent | None) -> str:
     return f"spent: {', '.join(parts or [amount for amount in amounts if amount])}"
 
 
+def spent_short(spent: Spent | None) -> str:
+    """Write what was spent in the one unit that costs most: money, GPU-hours or CPU-hours."""
+    if spent is None or not spent.epochs:
+        return ""
+    if spent.money is not None:
+        return f"{spent.money:.2f}"
+    hours, unit = (spent.gpu_hours, "GPU-h") if spent.gpu_hours else (spent.cpu_hours, "CPU-h")
+    return f"{hours:.3g} {unit}"
+
+
 def _amount(number: float) -> str:
     return f"{number:,}" if isinstance(number, int) else f"{number:.3g}"
 

@@ -20,6 +20,8 @@ from compound.schemas.study import AnySpec
 from compound.schemas.verdict import Standing, Verdict
 
 PHI = "φ"
+MOST_DRAWN = 30
+"""Most candidates in one figure; controls are always included."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,12 @@ def report_rows(inputs: ReportInputs) -> list[ReportRow]:
         for standing in inputs.verdict.standings
         if standing.candidate in by_id
     ]
+
+
+def drawn_rows(inputs: ReportInputs) -> list[ReportRow]:
+    """Return the candidates that figures with a mark or line for each show, best mean first."""
+    rows = report_rows(inputs)
+    return [row for i, row in enumerate(rows) if i < MOST_DRAWN or row.kind != "mix" or row.chosen]
 
 
 def baseline_row(inputs: ReportInputs) -> ReportRow | None:

@@ -12,6 +12,8 @@ COLUMNS = (
     *(">accuracy", ">interval", ">the choice leads by"),
 )
 
+KEEP = ("phi", "along", "accuracy", "interval", "the choice leads by")
+
 
 def show_along(compared: WaysCompared | None, answer: Answer | None) -> None:
     """Print every way at every phi, and what the answer has not said of them."""
@@ -21,7 +23,7 @@ def show_along(compared: WaysCompared | None, answer: Answer | None) -> None:
     cells = [_cells(point, leads.get((point.phi, point.along))) for point in compared.points]
     level = f"{100 * compared.level:g} % intervals"
     title = f"ways of scaling at equal cost, {level}; upper ends of leads count all ways and phi"
-    print_table(f"\n{title}", COLUMNS, cells)
+    print_table(f"\n{title}", COLUMNS, cells, KEEP)
     if text := unsaid(compared.sentence, answer):
         say(text)
     for warning in compared.warnings:

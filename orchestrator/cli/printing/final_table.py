@@ -5,7 +5,9 @@ from compound.orchestrator.wording.final_texts import covers_text, final_text
 from compound.orchestrator.wording.numbers import counted
 from compound.schemas.final_evaluation import FinalTest, NetworkScore
 
-COLUMNS = ("role", "network", ">seeds", ">test", ">interval", ">spread", ">validation")
+COLUMNS = ("|role", "|network", ">seeds", ">test", ">interval", ">spread", ">validation")
+
+KEEP = ("role", "network", "test", "interval")
 
 
 def show_final(final: FinalTest | None) -> None:
@@ -15,7 +17,7 @@ def show_final(final: FinalTest | None) -> None:
     else:
         images = counted(final.part.images if final.part else final.images, "image")
         title = f"test part: {images} used for no decision, {100 * final.level:g} % intervals"
-        print_table(f"\n{title}", COLUMNS, [_cells(network) for network in final.networks])
+        print_table(f"\n{title}", COLUMNS, [_cells(network) for network in final.networks], KEEP)
         say(covers_text(final.networks))
         for difference in final.differences:
             say(difference.sentence)

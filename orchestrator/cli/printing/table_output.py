@@ -129,7 +129,7 @@ def _finite(value: Any) -> Any:
 
 
 def _show(table: pa.Table, title: str) -> None:
-    signs = [">" if _is_number(field.type) else "" for field in table.schema]
+    signs = [">" if _is_number(field.type) else "~" for field in table.schema]
     heads = [f"{sign}{name}" for sign, name in zip(signs, table.column_names, strict=True)]
     print_table(title, heads, [list(line) for line in zip(*_cells(table), strict=True)])
 

@@ -10,13 +10,11 @@ from compound.orchestrator.choose.other_rates import OtherRates
 from compound.orchestrator.cli.printing.named_study import find
 from compound.orchestrator.cli.printing.output import note, note_lost, print_json, say
 from compound.orchestrator.losses.study_losses import lost_parts
-from compound.orchestrator.records.documents import PLAN, Documents
-from compound.orchestrator.report.inputs import ReportInputs
-from compound.orchestrator.timeline.job_standing import ended_results
+from compound.orchestrator.records.documents import Documents
+from compound.orchestrator.report.stored_inputs import report_inputs
 from compound.orchestrator.wording.commands import command, commented, resuming
 from compound.schemas.answer import Answer
-from compound.schemas.errors import ReportError, SpecError, StoreError, after_check, end_with
-from compound.schemas.job import JobResult
+from compound.schemas.errors import ReportError, SpecError, after_check, end_with
 from compound.schemas.store_uri import bucket_of
 
 REPORT = "report.html"
@@ -74,7 +72,7 @@ def write_report(store: ArtifactStore, stored: Documents, answer: Answer | None)
             next_step=f"pip install {error.name} && {command('report', (name,), store=store.uri)}",
         ) from error
     folder = store.study(name)
-    folder.put_text(REPORT, render(_inputs(store, stored, answer)))
+    folder.put_text(REPORT, render(report_inputs(store, stored, answer)))
     return folder.path(REPORT)
 
 
@@ -86,48 +84,3 @@ def report_or_reason(
         return write_report(store, stored, answer)
     except ReportError as error:
         return error
-
-
-def _inputs(store: ArtifactStore, stored: Documents, answer: Answer | None) -> ReportInputs:
-    """Read what a report shows."""
-    planned = stored.plan or stored.trained
-    if planned is None:
-        raise _unplanned(store, stored.record.spec.name)
-    ids = [job.request.job.id for job in stored.jobs]
-    results = ended_results(store, stored.record.spec.name, ids)
-    return ReportInputs(
-        spec=stored.record.spec,
-        spec_text=stored.record.text,
-        baseline=planned.baseline,
-        data=planned.data,
-        plan=stored.search,
-        verdict=stored.verdict,
-        family=stored.family.members if stored.family else (),
-        results=results,
-        rounds=stored.rounds,
-        gate_plan=stored.gate_plan,
-        gate=stored.gate,
-        law=stored.law,
-        along=stored.along,
-        test=stored.test,
-        answer=answer,
-        rates=OtherRates.of(stored),
-        resume=stored.record.resume,
-        rows={id_: store.rows(id_) for id_ in ids},
-        hosts=_hosts(store, results),
-    )
-
-
-def _unplanned(store: ArtifactStore, study: str) -> StoreError:
-    return StoreError(
-        "the study has no plan: it has not got so far, or plan.json is gone",
-        where=store.study(study).path(PLAN),
-        next_step=command("fsck", (study,), store=store.uri),
-    )
-
-
-def _hosts(store: ArtifactStore, results: dict[str, JobResult]) -> dict[str, str]:
-    """Return where jobs ran, if any failed: only then it is of use."""
-    if all(result.status != "failed" for result in results.values()):
-        return {}
-    return {job: state.host for job, state in store.states(results).items()}

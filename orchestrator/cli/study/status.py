@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,28 +10,24 @@ from compound.cluster.retries import newest_reasons
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.planned_jobs import Line
-from compound.orchestrator.analyse.failed_jobs import Group, facts, grouped, outcomes, too_fast
-from compound.orchestrator.answer.so_far import Work
+from compound.orchestrator.analyse.failed_jobs import Group
+from compound.orchestrator.answer.newest_answer import newest_answer
 from compound.orchestrator.cli.printing.named_study import opened
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.cli.printing.phi_table import say_answer, show_phis, unsaid
-from compound.orchestrator.cli.printing.study_status import StudyStatus
 from compound.orchestrator.cli.printing.waiting_lines import clock_warning, waiting_lines
 from compound.orchestrator.forecast.budget_check import spent_text
 from compound.orchestrator.losses.study_losses import (
     StudyLosses,
 )
+from compound.orchestrator.overview.next_steps import failed_groups, next_steps
+from compound.orchestrator.overview.study_status import StudyStatus
 from compound.orchestrator.records.documents import (
-    ALONG,
-    BASELINE,
-    VERDICT,
     Documents,
-    documents,
 )
 from compound.orchestrator.records.job_list import lines_of, once
 from compound.orchestrator.timeline.job_standing import Standing, standing_of
 from compound.orchestrator.wording.class_warnings import class_warnings
-from compound.orchestrator.wording.commands import command, commented, resuming
 from compound.orchestrator.wording.final_texts import final_lines
 from compound.orchestrator.wording.ledger_text import ledger_lines
 from compound.orchestrator.wording.missing_texts import missing_rows
@@ -55,10 +51,10 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
     gone = [*missing_rows(name, store.uri, rows), *study_status.missing]
     counts = Counter[str](stands.status for _, _, stands in pairs)
     waiting = store.reservations(name).waiting() if {*counts} - _ENDED else ""
-    answer = _answer(store, name, study_status)
+    answer = newest_answer(store, name, study_status.answer, study_status.listed)
     work = study_status.work(states, answer)
     answer = answer and answer.model_copy(update={"so_far": work.text})
-    steps = _steps(study, store, study_status, groups, work)
+    steps = next_steps(study, store, study_status, groups, work)
     if as_json:
         record = {
             "study": name,
@@ -76,11 +72,12 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
         end_with(after_check(sound=not gone))
         return
     reasons = newest_reasons(events)
-    columns = ("phase", "job", "id", "status", ">epoch", ">accuracy", "cause")
+    columns = ("phase", "job", "id", "status", ">epoch", ">accuracy", "|cause")
     cells = [_cells(*pair, reasons.get(pair[0].job, "")) for pair in pairs]
     say_answer(answer, work.text)
     show_phis(answer)
-    print_table(f"\n{name} in {store.uri}", columns, cells)
+    keep = ("job", "status", "epoch", "accuracy", "cause")
+    print_table(f"\n{name} in {store.uri}", columns, cells, keep)
     say("", ", ".join(f"{number} {state}" for state, number in sorted(counts.items())))
     texts: list[str | None] = [f"warning: {t}" for t in (*study_status.warnings, *gone)]
     texts += waiting_lines([(line.label, stands) for line, _, stands in pairs], time.time())
@@ -104,21 +101,6 @@ def _words(status: StudyStatus, answer: Answer | None) -> Iterator[str | None]:
         yield from (f"data: {line}" for line in ledger_lines(status.data))
 
 
-def _steps(
-    study: str, store: ArtifactStore, status: StudyStatus, groups: Sequence[Group], work: Work
-) -> list[str]:
-    """Return the commands that take a study further; nothing where it is at its end."""
-    typed = resuming(status.resume, study)
-    going_on = [commented(typed, "goes on")] if work.text and not work.running else []
-    if not groups:
-        return going_on
-    from compound.orchestrator.analyse.after_failures import after_failures  # plans jobs
-
-    retry = command("retry", (status.spec.name,), store=store.uri)
-    check = status.rates.check
-    return [*going_on, *after_failures(groups, status.spec, typed, retry, check)]
-
-
 def _documents(status: StudyStatus, answer: Answer | None) -> dict[str, Any]:
     """Return what is known of a study beside its jobs, as JSON."""
     models = {"answer": answer, "spent": status.spent, "test": status.test, "data": status.data}
@@ -130,24 +112,6 @@ def _documents(status: StudyStatus, answer: Answer | None) -> dict[str, Any]:
         **status.rates.as_json,
         **{name: part.model_dump(mode="json") if part else None for name, part in models.items()},
     }
-
-
-def _answer(store: ArtifactStore, name: str, status: StudyStatus) -> Answer | None:
-    """Return a study's answer; made where there is none, or one that was picked by another rule."""
-    written = status.answer
-    older = written and not written.is_current(compared=ALONG in status.listed)
-    if not older and (written or not {VERDICT, BASELINE} & {*status.listed}):
-        return written
-    from compound.orchestrator.answer.stored_answer import made_answer  # statistics, which take 1 s
-
-    return made_answer(store, read) if (read := documents(store.study(name))) else written
-
-
-def failed_groups(planned: Sequence[Line], states: Mapping[str, JobState]) -> list[Group]:
-    """Return a study's failed jobs by first cause."""
-    hosts = {job: state.host for job, state in states.items()}
-    counted = [line for line in planned if not too_fast(line.phase, states[line.job].cause)]
-    return grouped(facts(counted, outcomes(states), hosts))
 
 
 def stored_failures(store: ArtifactStore, stored: Documents) -> list[Group]:

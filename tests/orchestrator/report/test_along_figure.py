@@ -5,8 +5,9 @@ from functools import cache
 
 import pytest
 
-from compound.orchestrator.report.along_figure import along_figure, along_table
+from compound.orchestrator.report.figures.along_figure import along_figure
 from compound.orchestrator.report.inputs import ReportInputs
+from compound.orchestrator.report.sections.along_table import along_table
 from compound.orchestrator.scale.along import compared_ways
 from compound.orchestrator.scale.family import plan_family
 from tests.support.report_pages import DATA, ended, study
@@ -33,21 +34,23 @@ def inputs(seeds: int = 3) -> ReportInputs:
 def test_every_way_is_a_curve_from_the_baseline_on():
     drawn = along_figure(inputs())
     assert drawn is not None
-    curves = {trace.name: trace for trace in drawn.data}
+    curves = {trace["name"]: trace for trace in drawn.data}
     assert {*curves} == {"the choice", "depth alone", "width alone", "baseline"}
     for name in ("the choice", "depth alone"):
         curve = curves[name]
-        assert curve.x[0] == 1.0
-        assert curve.y[0] == curves["baseline"].y[0]
-        assert list(curve.x) == sorted(curve.x)
-        assert all(up > 0 for up in curve.error_y.array[1:])
-    assert {trace.line.width for trace in drawn.data[2:3]} == {3}
+        assert curve["x"][0] == 1.0
+        assert curve["y"][0] == curves["baseline"]["y"][0]
+        assert curve["x"] == sorted(curve["x"])
+        assert all(up > 0 for up in curve["error_y"]["array"][1:])
+    assert {trace["line"]["width"] for trace in drawn.data[2:3]} == {3}
 
 
 def test_one_seed_has_no_bars_and_one_way_no_figure():
     drawn = along_figure(inputs(seeds=1))
     assert drawn is not None
-    assert all(not any(trace.error_y.array) for trace in drawn.data if trace.name != "baseline")
+    assert all(
+        not any(trace["error_y"]["array"]) for trace in drawn.data if trace["name"] != "baseline"
+    )
     compared = inputs().along
     assert compared is not None
     points = tuple(point for point in compared.points if point.along == "choice")

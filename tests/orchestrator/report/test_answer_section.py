@@ -5,8 +5,8 @@ import pytest
 from compound.orchestrator.answer.answer import answer_of
 from compound.orchestrator.answer.answer_inputs import AnswerInputs
 from compound.orchestrator.answer.answer_text import gain_ends, gain_text
-from compound.orchestrator.report.answer_section import PARTS, answer_table, answer_tiles
 from compound.orchestrator.report.page import render
+from compound.orchestrator.report.sections.answer_section import PARTS, answer_table, answer_tiles
 from tests.support.answers import WIDE, page_of, searched, study_spec, variant, with_family
 from tests.support.report_pages import Page
 
@@ -29,7 +29,7 @@ def test_a_page_begins_with_the_answer(inputs: AnswerInputs):
     shown = " ".join(Page(text).shown)
     first, _, rest = page.answer.sentence.partition(". ")
     assert first in shown and rest in shown and page.answer.scaling in shown
-    assert text.index("<h1") < text.index('class="tiles"') < text.index('<section id="answer">')
+    assert text.index("<h1") < text.index('class="tiles"') < text.index('<section id="answer"')
     table = answer_table(page)
     assert len(table.rows) == len(page.answer.rows)
     assert all(len(row) == len(table.columns) for row in table.rows)

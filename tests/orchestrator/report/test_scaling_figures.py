@@ -10,14 +10,14 @@ import pytest
 from compound.orchestrator.choose.choice_text import WHICH
 from compound.orchestrator.choose.verdict import analyse
 from compound.orchestrator.plan.search_jobs import plan_study
-from compound.orchestrator.report.figure_style import COLOURS, LABELS, SYMBOLS
-from compound.orchestrator.report.figures import FIRST_UNIT, UNITS
-from compound.orchestrator.report.gate_figure import contenders
+from compound.orchestrator.report.figures.cost_figure import FIRST_UNIT, UNITS
+from compound.orchestrator.report.figures.figure_style import COLOURS, LABELS, SYMBOLS
+from compound.orchestrator.report.figures.ternary_figure import GROUPS
 from compound.orchestrator.report.inputs import ReportInputs, all_jobs
 from compound.orchestrator.report.page import render
-from compound.orchestrator.report.power_law_table import law_table
-from compound.orchestrator.report.rungs_figure import PROMOTIONS, rung_table
-from compound.orchestrator.report.ternary_figure import GROUPS
+from compound.orchestrator.report.sections.gate_table import contenders
+from compound.orchestrator.report.sections.power_law_table import law_table
+from compound.orchestrator.report.sections.rungs_table import PROMOTIONS, rung_table
 from compound.orchestrator.scale.family import plan_family
 from compound.orchestrator.scale.family_errors import law_of
 from compound.orchestrator.scale.gate import judge
