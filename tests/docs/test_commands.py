@@ -33,7 +33,7 @@ SHORT = [
 ]
 """The same of the quickstart."""
 REASONS = {
-    "another machine": 1,
+    "another machine": 2,
     "bucket keys": 1,
     "cluster": 4,
     "makes an environment": 2,
@@ -43,6 +43,7 @@ REASONS = {
     "planned by another test": 1,
     "runs the tests": 1,
     "a minute of measuring": 1,
+    "serves until Ctrl-C": 1,
     "trains for minutes": 2,
 }
 """Blocks that do not run, by reason."""
