@@ -1,10 +1,12 @@
 """What a first look at data says: how much there is, and what is too little to compare networks."""
 
 from collections.abc import Iterator
+from math import prod
 
 from compound.orchestrator.first_spec.image_parts import total
 from compound.orchestrator.wording.numbers import counted
 from compound.schemas.data import DataInfo
+from compound.schemas.data_ledger import DataLedger
 from compound.schemas.errors import DataError
 
 FEWEST, FEW = 60, 10
@@ -58,3 +60,24 @@ def mirrors(info: DataInfo) -> bool:
     characters = all(len(name) == 1 or name.isdigit() for name in names)
     sided = any(side in name for name in names for side in ("left", "right"))
     return not (characters or sided)
+
+
+def looks(ledger: DataLedger) -> Iterator[str]:
+    """Yield a line about the images that were looked at: sizes, modes and what is unusual."""
+    seen = ledger.appearance
+    if seen is None or not seen.sizes:
+        return
+    sides = [tuple(map(int, tally.value.split(" x "))) for tally in seen.sizes]
+    smallest, largest = min(sides, key=prod), max(sides, key=prod)
+    sizes = " to ".join(
+        dict.fromkeys(f"{width} x {height}" for width, height in (smallest, largest))
+    )
+    modes = ", ".join(f"{tally.count:,} {tally.value}" for tally in seen.modes)
+    special = {
+        "with an orientation tag": seen.oriented,
+        "transparent": seen.transparent,
+        "of more than 8 bits": seen.deep,
+    }
+    unusual = "".join(f"; {number:,} {name}" for name, number in special.items() if number)
+    of_all = "all" if seen.sampled == seen.listed else f"{seen.sampled:,} of"
+    yield f"looked at {of_all} {counted(seen.listed, 'image')}: {sizes} px, {modes}{unusual}"

@@ -4,7 +4,9 @@ What cannot be a data set is refused here, with the command that is right. What 
 by jobs/data, which refuses the rest.
 """
 
+import difflib
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from compound.jobs.data.listing.junk_folders import is_junk
 from compound.jobs.data.listing.parquet_names import is_parquet
 from compound.jobs.data.listing.split_names import part_of
 from compound.orchestrator.wording.commands import command
-from compound.orchestrator.wording.numbers import closest, counted
+from compound.orchestrator.wording.numbers import counted
 from compound.schemas.data import ImageFolderData
 from compound.schemas.errors import DataError
 
@@ -32,7 +34,7 @@ def guessed_folder(path: str) -> tuple[ImageFolderData, list[str]]:
         return ImageFolderData(source="image_folder", path=path), []
     refuse_other_files(path)
     if not os.path.isdir(path):
-        raise DataError("no such folder" + _like(Path(path)), where=path, next_step=_init("FOLDER"))
+        raise no_such_path(path, "folder")
     inner = _unwrapped(path)
     _refuse_unsorted(inner)
     notes = [f"{path} holds only {inner[len(path) :].strip('/')}/: taken"] if inner != path else []
@@ -48,7 +50,11 @@ def refuse_other_files(path: str) -> None:
         raise DataError("a Parquet file", where=path, next_step=_init(path, "parquet"))
     if suffix in ARCHIVES:
         folder = str(name.with_suffix("")).removesuffix(".tar")
-        unpack = f"unzip {name} -d {folder}" if suffix == ".zip" else f"tar -xf {name}"
+        packed, unpacked = shlex.quote(path), shlex.quote(folder)
+        unpack = f"tar -xf {packed} -C {unpacked}"
+        unpack = (
+            f"unzip {packed} -d {unpacked}" if suffix == ".zip" else f"mkdir {unpacked}; {unpack}"
+        )
         raise DataError(
             "an archive, whose images cannot be read where they are",
             where=path,
@@ -64,11 +70,20 @@ def refuse_other_files(path: str) -> None:
     raise DataError("a file, not a folder", where=path, allowed=SHAPE, next_step=_init("FOLDER"))
 
 
-def _like(path: Path) -> str:
+def no_such_path(path: str, kind: str) -> DataError:
+    """Return the error of a path that is not there, with what is there instead."""
+    parent, name = Path(path).parent, Path(path).name
     try:
-        return closest(path.name, [entry.name for entry in path.parent.iterdir()])
+        similar = difflib.get_close_matches(name, [entry.name for entry in parent.iterdir()], n=1)
     except OSError:
-        return ""
+        similar = []
+    listing = f"ls {shlex.quote(str(parent))}"
+    return DataError(
+        f"no such {kind}",
+        where=path,
+        allowed=f"such as {parent / similar[0]}" if similar else "",
+        next_step=listing if not similar else _init(str(parent / similar[0])),
+    )
 
 
 def _init(target: str, option: str = "images") -> str:
@@ -102,6 +117,13 @@ def _refuse_unsorted(path: str) -> None:
     folders, files, images = _folders(location, ""), location.files(""), _images(location, "")
     if not folders:
         raise _no_classes(path, files, images)
+    if len(folders) == 1 and not part_of(folders[0]):
+        raise DataError(
+            f"only one class: all images lie in {folders[0]}",
+            where=path,
+            allowed=f"two classes or more: {SHAPE}",
+            next_step=_init("FOLDER"),
+        )
     if not any(map(part_of, folders)):
         _refuse_nested(location, folders)
 
@@ -116,14 +138,15 @@ def _no_classes(path: str, files: Sequence[str], images: Sequence[str]) -> DataE
             "the folder is empty", where=path, allowed=SHAPE, next_step=_init("FOLDER")
         )
     tables = [name for name in files if Path(name).suffix.lower() in TABLES]
+    quoted = shlex.quote(path)
     beside = f"; their classes may be in {tables[0]}" if images and tables else ""
     return DataError(
         f"no class folders: {counted(len(images), 'image')} and "
         f"{counted(len(files) - len(images), 'other file')} lie in it{beside}",
         where=path,
         allowed=SHAPE,
-        next_step=f"make a folder for each class, such as `mkdir {path}/cat; mv {path}/cat*.jpg "
-        f"{path}/cat/`, then {_init(path)}",
+        next_step=f"make a folder for each class, such as `mkdir {quoted}/cat; mv {quoted}/cat*"
+        f"{Path(images[0]).suffix if images else '.jpg'} {quoted}/cat/`, then {_init(path)}",
     )
 
 

@@ -10,13 +10,14 @@ from compound.jobs.data.listing.parquet_files import part_files
 from compound.jobs.data.listing.parquet_names import is_parquet, without_suffix
 from compound.jobs.data.listing.split_names import parts_in
 from compound.jobs.data.sources.parquet_file import opened_parquet
-from compound.orchestrator.first_spec.guessed_folder import refuse_other_files
+from compound.orchestrator.first_spec.guessed_folder import no_such_path, refuse_other_files
 from compound.orchestrator.wording.commands import command
 from compound.schemas.data import ParquetData
 from compound.schemas.errors import DataError
 
 _IMAGES = ("image", "img", "images", "picture", "photo", "jpg", "png", "bytes", "image_bytes")
 _LABELS = ("label", "labels", "class", "category", "target", "y", "species", "cls")
+_WILD = frozenset("*?[")
 _FINE = "fine_label"
 """CIFAR-100's finer classes."""
 _NO_LABELS = ("id", "index", "filename", "file_name", "file", "path", "name", "split", "width")
@@ -28,6 +29,8 @@ def guessed_parquet(
     """Return the data of Parquet files, and what was guessed. DataError: no columns fit."""
     if not path.startswith("s3://") and not is_parquet(Path(path).name):
         refuse_other_files(path)
+    if not path.startswith("s3://") and not os.path.exists(path) and not _WILD & {*path}:
+        raise no_such_path(path, "file or folder")
     files, notes = _whole(path)
     schema = _schema(files)
     if schema is None:  # what is wrong with the file is said when it is read

@@ -130,7 +130,7 @@ def largest_within(
 def _longer(size: StudySize, available: Available) -> StudySize | None:
     """Use more images, or where all are used train on them for more epochs."""
     if size.images < available.train:
-        images = min(available.train, int(_LONGER * size.images))
+        images = min(available.train, _rounded(_LONGER * size.images))
         epochs = max(_LEAST_EPOCHS, -(-LEAST_STEPS // steps_of(images, 1)))
         return replace(size, images=images, validation=_held_out(available, images), epochs=epochs)
     epochs = max(size.epochs + 1, int(_LONGER * size.epochs))
@@ -153,3 +153,9 @@ def _finer(size: StudySize, available: Available) -> StudySize | None:
 
 def _held_out(available: Available, images: int) -> int:
     return min(available.validation, max(_VALIDATION, images))
+
+
+def _rounded(images: float) -> int:
+    """Return a number of images with two digits, and zeros."""
+    unit = 10 ** max(0, len(str(int(images))) - 2)
+    return int(images / unit) * unit

@@ -1,6 +1,7 @@
 """`compound init --images`, `--parquet`, `--idx`: a spec that fits data and machine."""
 
 import re
+import shlex
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from compound.orchestrator.first_spec.commented_yaml import commented_yaml
 from compound.orchestrator.first_spec.data_findings import (
     allowed_bad,
     few_of_class,
+    looks,
     mirrors,
     refuse_too_few,
 )
@@ -26,7 +28,7 @@ from compound.orchestrator.first_spec.image_parts import total, with_fractions
 from compound.orchestrator.first_spec.line_comments import line_comments
 from compound.orchestrator.first_spec.study_size import Available, smallest
 from compound.orchestrator.wording.commands import command
-from compound.orchestrator.wording.ledger_text import appearance_lines, data_lines
+from compound.orchestrator.wording.ledger_text import data_lines
 from compound.orchestrator.wording.numbers import counted, duration
 from compound.schemas.data import DataInfo, IdxData, ImageFolderData, ParquetData
 from compound.schemas.errors import DataError
@@ -81,7 +83,7 @@ def init(path: Path, options: Options) -> None:
     except DataError as error:
         raise _for_init(error, options) from None
     outlook = _outlook(path, data, info, options)
-    _say_data(info, guesses, outlook.draft)
+    _say_data(path, info, guesses)
     if options.probe:
         probe_once(outlook)
     chosen = outlook.largest(options.minutes)
@@ -150,18 +152,18 @@ def _machine(chosen: Foreseen) -> str:
     return f"{counted(hosts.cpus, 'CPU')}{gpus}, {measured}"
 
 
-def _say_data(info: DataInfo, guesses: Sequence[str], draft: Draft) -> None:
+def _say_data(path: Path, info: DataInfo, guesses: Sequence[str]) -> None:
     """Say what was looked at, left out and guessed."""
-    looks = appearance_lines(info.ledger) if info.ledger else ()
+    seen = looks(info.ledger) if info.ledger else ()
     without = f"no test part: {total(info):,} images are too few to hold some out for the end"
     lines = (
         *data_lines(info),
-        *(f"data: {line}" for line in looks),
+        *(f"data: {line}" for line in seen),
         *(f"guessed: {text}" for text in guesses),
         *(f"warning: {text}" for text in few_of_class(info)),
         *(() if info.test else (without,)),
     )
-    say(*lines)
+    say(*(line.replace(" SPEC", f" {path}") for line in lines))
 
 
 def _say_study(path: Path, chosen: Foreseen, outlook: Outlook, options: Options) -> None:
@@ -182,13 +184,11 @@ def _say_study(path: Path, chosen: Foreseen, outlook: Outlook, options: Options)
 
 def _for_init(error: DataError, options: Options) -> DataError:
     """Return an error whose next step speaks of options, not of keys of a spec."""
-    explained = copy(error)
-    again = command("init", images=options.images, parquet=options.parquet, idx=options.idx)
-    step = error.next_step
+    explained, step = copy(error), error.next_step
     for key in ("image_column", "label_column"):
         step = step.replace(f"`{key}`", f"`--{key.replace('_', '-')} COLUMN`")
-    mentions_key = "`path`" in step or "`validation_path`" in step or "data." in error.where
-    explained.next_step = f"{again}    # with another path" if mentions_key or not step else step
+    of_keys = "`path`" in step or "`validation_path`" in step or "data." in error.where
+    explained.next_step = f"ls {shlex.quote(options.source)}" if of_keys or not step else step
     if error.where.startswith("data."):
         explained.where = options.source
     return explained
