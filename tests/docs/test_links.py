@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.house import ROOT
+from tests.support.house import ROOT, trees
 from tests.support.pages import DOCS, RECORDS, anchors, blocks, links, pages, prose
 
 ELSEWHERE = {"https://keepachangelog.com/en/1.1.0/", "https://semver.org"}
@@ -44,6 +44,17 @@ def test_files_that_pages_name_exist() -> None:
         if not (ROOT / path).exists() and not path.startswith("jobs/job.json")
     ]
     assert not wrong
+
+
+def test_pages_that_the_source_names_exist() -> None:
+    """Errors and comments send people to a page."""
+    named = {
+        (str(path), page)
+        for path in trees()
+        for page in re.findall(r"docs/[\w/-]+\.md", (ROOT / path).read_text(encoding="utf-8"))
+    }
+    assert len(named) > 5
+    assert not [pair for pair in named if not (ROOT / pair[1]).exists()]
 
 
 def test_pages_are_below_a_thousand_words_where_people_read_from_top_to_bottom() -> None:
