@@ -118,7 +118,7 @@ def large_store(folder: Path, epochs: int) -> str:
 
 def many_studies(folder: Path, number: int) -> str:
     """Return a store with so many small studies, which share their jobs."""
-    few = ("search.design.step=0.2", "search.seeds=2", "search.train.epochs=3")
+    few = ("search.design.step=0.1", "search.seeds=1", "search.train.epochs=3")
     store = folder / few[0]
     for index in range(number):
         name = f"study-{index:04}"

@@ -122,7 +122,10 @@ class RunError(CompoundError):
 
 
 class ReportError(RunError):
-    """The jobs are trained, but the package that draws the report is not installed."""
+    """The jobs are trained, but the report cannot be drawn here, or parts of it cannot."""
+
+    path = ""
+    """Where the rest of the report is; "" where there is none."""
 
 
 def after_jobs(*, failed: int, stopped: bool = False, tested: bool = True) -> ExitCode:

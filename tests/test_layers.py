@@ -210,8 +210,8 @@ def test_a_run_imports_what_it_needs() -> None:
     [
         ("schemas.study", ("torch", "ray", "pyarrow", "numpy")),
         ("jobs.run_job, compound.cluster.runner, compound.cluster.local_runner", ("ray",)),
-        ("orchestrator.cli.app", ("torch", "ray", "pyarrow", "plotly")),
-        ("orchestrator.cli.specs.plan", ("torch", "ray", "plotly")),
+        ("orchestrator.cli.app", ("torch", "ray", "pyarrow", "jinja2")),
+        ("orchestrator.cli.specs.plan", ("torch", "ray", "jinja2")),
     ],
 )
 def test_imports_stay_light(module: str, absent: tuple[str, ...]) -> None:

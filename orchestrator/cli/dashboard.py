@@ -16,7 +16,7 @@ def dashboard(uri: str, endpoint: Endpoint, *, browse: bool) -> None:
     """
     if not _is_bucket(uri):
         ArtifactStore.open(uri, create=False)
-    with closing(listening(endpoint)) as bound:
+    with closing(listening(endpoint, uri)) as bound:
         access = access_of(endpoint, bound)
         url = url_of(endpoint, bound, access)
         say(url, "Stop it with Ctrl-C. It only reads the store.")

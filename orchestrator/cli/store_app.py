@@ -206,7 +206,7 @@ def dashboard(
     store: Annotated[
         str,
         typer.Argument(
-            metavar="[STORE]", help="A folder, or s3://bucket/prefix.", callback=written_out
+            metavar="STORE", help="A folder, or s3://bucket/prefix.", callback=written_out
         ),
     ] = DEFAULT_STORE,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8765,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from compound.orchestrator.live.access.access_token import Access, new_token
 from compound.orchestrator.live.access.trusted_names import in_url, is_loopback
+from compound.orchestrator.wording.commands import command
 from compound.schemas.errors import MachineError
 
 _NEXT = 50
@@ -25,7 +26,7 @@ class Endpoint:
     """Whether it asks for a token although only this machine reaches it."""
 
 
-def listening(endpoint: Endpoint) -> socket.socket:
+def listening(endpoint: Endpoint, store: str) -> socket.socket:
     """Return the socket of a server.
 
     MachineError: the port is taken, with one that is free; or there is no such address.
@@ -33,7 +34,7 @@ def listening(endpoint: Endpoint) -> socket.socket:
     try:
         return _bound(endpoint.host, endpoint.port)
     except OSError as error:
-        raise _refused(endpoint, error) from None
+        raise _refused(endpoint, store, error) from None
 
 
 def _bound(host: str, port: int) -> socket.socket:
@@ -50,10 +51,13 @@ def _bound(host: str, port: int) -> socket.socket:
     return bound
 
 
-def _refused(endpoint: Endpoint, error: OSError) -> MachineError:
+def _refused(endpoint: Endpoint, store: str, error: OSError) -> MachineError:
     problem = f"cannot listen on {in_url(endpoint.host)}:{endpoint.port}: {error.strerror or error}"
     free = _free(endpoint)
-    step = f"compound dashboard STORE --port {free}" if free else "compound dashboard --help"
+    host = None if endpoint.host == Endpoint.host else endpoint.host
+    step = "compound dashboard --help"
+    if free:
+        step = command("dashboard", (store,), host=host, port=free, token=endpoint.token)
     allowed = "a port from 1024 to 65535 that no other program has, and an address of this machine"
     return MachineError(problem, allowed=allowed, next_step=step)
 

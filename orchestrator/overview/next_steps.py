@@ -7,19 +7,20 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.planned_jobs import Line
 from compound.orchestrator.analyse.failed_jobs import Group, facts, grouped, outcomes, too_fast
-from compound.orchestrator.answer.so_far import Work
 from compound.orchestrator.wording.commands import command, commented, resuming
 
 if TYPE_CHECKING:
-    from compound.orchestrator.overview.study_status import StudyStatus
+    from compound.orchestrator.overview.study_now import StudyNow
 
 
 def next_steps(
-    study: str, store: ArtifactStore, status: "StudyStatus", groups: Sequence[Group], work: Work
+    study: str, store: ArtifactStore, now: "StudyNow", groups: Sequence[Group]
 ) -> list[str]:
     """Return the commands that take a study further; nothing where it is at its end."""
+    status = now.status
     typed = resuming(status.resume, study)
-    going_on = [commented(typed, "goes on")] if work.text and not work.running else []
+    stopped = now.work.text and not now.work.running and not now.driver
+    going_on = [commented(typed, "goes on")] if stopped else []
     if not groups:
         return going_on
     from compound.orchestrator.analyse.after_failures import after_failures  # plans jobs

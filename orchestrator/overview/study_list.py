@@ -12,7 +12,9 @@ from compound.jobs.store.folders.done_jobs import with_opened
 from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.planned_jobs import Line
 from compound.jobs.store.folders.study_folder import StudyFolder
+from compound.orchestrator.answer.so_far import Stage
 from compound.orchestrator.losses.study_losses import is_of_the_study
+from compound.orchestrator.overview.stage_progress import stage_left, stage_lines
 from compound.orchestrator.overview.study_status import planned_lines, planned_work
 from compound.orchestrator.records.documents import (
     ANSWER,
@@ -23,12 +25,14 @@ from compound.orchestrator.records.documents import (
     VERDICT,
     Record,
 )
-from compound.orchestrator.timeline.job_standing import driver_of, standing_of
+from compound.orchestrator.timeline.job_standing import StudyStanding, driver_of, standing_of
+from compound.orchestrator.timeline.time_left import TimeLeft
 from compound.schemas.answer import Answer
 from compound.schemas.errors import StoreError
 from compound.schemas.metrics import ACCURACY
 from compound.schemas.spending import Spent
 from compound.schemas.store_uri import bucket_of
+from compound.schemas.study import AnySpec
 
 State = Literal["running", "waiting", "done", "failed", "stopped", "damaged"]
 """`failed`: a job of it has, and nobody runs it; `stopped`: something is left to do, and nobody
@@ -50,8 +54,8 @@ class ListedStudy(NamedTuple):
     failed: int = 0
     best_accuracy: float | None = None
     """The highest on validation images of a job that is done."""
-    seconds_left: float | None = None
-    """Of a study that runs, an estimate; None: not known."""
+    time_left: TimeLeft | None = None
+    """Until the last job of the stage that runs ends, in seconds; None: not known."""
     updated: float | None = None
     """When it ended, or the newest that is known of it: its last event, in older stores its last
     document."""
@@ -66,7 +70,9 @@ class ListedStudy(NamedTuple):
     @property
     def as_json(self) -> dict[str, Any]:
         """Its fields as JSON has them."""
-        return {**self._asdict(), "spent": self.spent.model_dump() if self.spent else None}
+        spent = self.spent.model_dump() if self.spent else None
+        left = self.time_left._asdict() if self.time_left else None
+        return {**self._asdict(), "spent": spent, "time_left": left}
 
 
 def study_list(store: ArtifactStore, names: Iterable[str]) -> list[ListedStudy]:
@@ -99,7 +105,9 @@ def _listed(store: ArtifactStore, begun: Collection[str], name: str) -> ListedSt
     if record is None:
         return ListedStudy(name, "damaged", problem=f"{SPEC} is missing")
     planned = planned_lines(folder, record.spec, listed)
-    states, running, driver = _states(store, folder, planned, listed, begun)
+    standing, driver = _standing(store, folder, planned, listed, begun), driver_of(folder)
+    states = standing.states
+    running = sum(stands.status == "running" for stands in standing.jobs.values())
     work = planned_work(
         record.spec,
         planned,
@@ -119,6 +127,7 @@ def _listed(store: ArtifactStore, begun: Collection[str], name: str) -> ListedSt
         running=running if driver else 0,
         failed=failed,
         best_accuracy=best_accuracy(states.values()),
+        time_left=_left(record.spec, planned, work.open, standing) if driver else None,
         updated=_updated(folder, entries),
         spent=folder.read(SPENDING, Spent) if SPENDING in listed else None,
         owner=record.owner,
@@ -132,20 +141,25 @@ def best_accuracy(states: Iterable[JobState]) -> float | None:
     return max((accuracy for accuracy in done if accuracy is not None), default=None)
 
 
-def _states(
+def _left(
+    spec: AnySpec, planned: Sequence[Line], stage: Stage | None, standing: StudyStanding
+) -> TimeLeft | None:
+    lines = stage_lines(spec, planned, stage)
+    return stage_left(lines, standing.states, standing.events, time.time())
+
+
+def _standing(
     store: ArtifactStore,
     folder: StudyFolder,
     planned: Sequence[Line],
     listed: Iterable[str],
     begun: Collection[str],
-) -> tuple[dict[str, JobState], int, str]:
-    """Return the states of a study's jobs, how many of them train now, and who runs the study."""
+) -> StudyStanding:
+    """Return where a study's jobs stand."""
     root = "" if bucket_of(store.uri) else store.uri
     jobs, done = [line.job for line in planned], folder.done_jobs.brief(listed)
     stored = with_opened(jobs, done, begun, root, lambda ids: [store.state(job) for job in ids])
-    standing = standing_of(folder, stored)
-    running = sum(stands.status == "running" for stands in standing.jobs.values())
-    return dict(standing.states), running, driver_of(folder)
+    return standing_of(folder, stored)
 
 
 def _updated(folder: StudyFolder, entries: Mapping[str, Entry]) -> float:
@@ -161,6 +175,12 @@ def _has_chosen(folder: StudyFolder, listed: Collection[str]) -> bool:
 
 
 def _state(store: ArtifactStore, name: str, driver: str, *, left: bool, failed: int) -> State:
-    if driver:
-        return "waiting" if store.reservations(name).waiting() else "running"
+    waits = bool(driver and store.reservations(name).waiting())
+    return state_of(driven=bool(driver), waits=waits, failed=bool(failed), left=left)
+
+
+def state_of(*, driven: bool, waits: bool, failed: bool, left: bool) -> State:
+    """Return the state of a study: whether anybody runs it, what it waits for, and what is left."""
+    if driven:
+        return "waiting" if waits else "running"
     return "failed" if failed else "stopped" if left else "done"

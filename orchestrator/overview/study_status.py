@@ -115,11 +115,12 @@ def planned_work(
     spec: AnySpec, planned: Iterable[Line], states: Mapping[str, JobState], **fields: bool
 ) -> Work:
     """Count the planned jobs of a study, by their states; `fields`: see `Work`."""
-    jobs = ((_stage(spec, line), _word(states[line.job])) for line in planned)
+    jobs = ((stage_of_line(spec, line), _word(states[line.job])) for line in planned)
     return work(jobs, **fields)
 
 
-def _stage(spec: AnySpec, line: Line) -> str:
+def stage_of_line(spec: AnySpec, line: Line) -> str:
+    """Return the stage of a planned job."""
     sensitivity = line.document == SENSITIVITY
     return stage_of(line.phase, search=spec.search is not None, sensitivity=sensitivity)
 

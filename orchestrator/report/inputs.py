@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from statistics import fmean
 
 from compound.orchestrator.choose.other_rates import OtherRates
@@ -129,8 +130,9 @@ def mean_curve(inputs: ReportInputs, jobs: Sequence[str]) -> list[tuple[int, flo
     by_epoch: dict[int, list[float]] = {}
     for job in jobs:
         for row in inputs.rows.get(job, ()):
-            if ACCURACY in row.metrics:
-                by_epoch.setdefault(row.epoch, []).append(row.metrics[ACCURACY])
+            value = row.metrics.get(ACCURACY)
+            if value is not None and isfinite(value):
+                by_epoch.setdefault(row.epoch, []).append(value)
     return [(epoch, fmean(values)) for epoch, values in sorted(by_epoch.items())]
 
 

@@ -1,12 +1,17 @@
-"""Stores for the live page: studies whose training is made up, with curves, workers and failures."""
+"""Stores for the live page: studies whose training is made up, with curves and workers."""
 
+import signal
+import subprocess
+import sys
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from compound.cluster.runner import OnEvent, Take, in_order
 from compound.jobs.store.artifacts import ArtifactStore
+from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.orchestrator.study import Study
 from compound.schemas.job import EpochRow, Event, JobRequest, JobResult, TrainJob
 from compound.schemas.metrics import ACCURACY, SECONDS
@@ -76,17 +81,54 @@ def _row(job: TrainJob, epoch: int, moment: float, seconds: float) -> EpochRow:
     )
 
 
+@dataclass(frozen=True)
+class Logged(Silent):
+    """Keeps the events of a study in its store, as a driver does."""
+
+    folder: StudyFolder
+
+    def event(self, event: Event) -> None:
+        """Something happened to a job."""
+        self.folder.append_event(event)
+
+
 def rehearsed(folder: Path, *overrides: str) -> str:
     """Run the study of benchmarks/tables/scale.yaml without training; return its store."""
     scene = Scene.of(overrides, str(folder))
-    plan = scene.prepared()
-    Study(scene.spec, "", scene.store, Rehearsed(), Silent()).run(plan)
+    plan, store = scene.prepared(), scene.store
+    Study(scene.spec, "", store, Rehearsed(), Logged(store.study(scene.spec.name))).run(plan)
     return scene.spec.store
 
 
 def published(folder: Path) -> str:
-    """Unpack the published study of CIFAR-10; return its store."""
+    """Unpack the published study of CIFAR-10 into a folder; return its store."""
     with tarfile.open(ROOT / "docs" / "results" / "cifar10" / "store.tar.gz") as archive:
         archive.extractall(folder, filter="data")
     (store,) = folder.rglob("store.json")
     return str(store.parent)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server of the live page."""
+
+    address: str
+    pid: int
+
+    @property
+    def megabytes(self) -> float:
+        """The memory that it has."""
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
+
+
+@contextmanager
+def served(store: str) -> Iterator[Server]:
+    """Serve the live page of a store by the command."""
+    command = [sys.executable, "-m", "compound", "dashboard", store, "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as server:
+        assert server.stdout is not None
+        try:
+            yield Server(server.stdout.readline().strip().rstrip("/"), server.pid)
+        finally:
+            server.send_signal(signal.SIGINT)

@@ -80,9 +80,9 @@ def terminal_width(stream: TextIO) -> int | None:
     """
     if not is_terminal(stream):
         return None
-    asked = os.environ.get("COLUMNS", "")
-    if asked.isdecimal() and int(asked):
-        return max(_LEAST, int(asked))
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        return max(_LEAST, int(columns))
     return max(_LEAST, os.get_terminal_size(obeying(stream).fileno()).columns or _USUAL)
 
 
@@ -95,6 +95,13 @@ def say(*lines: str) -> None:
 def note(*lines: str) -> None:
     r"""Print lines beside the answer, to stderr; a newline in one of them is shown as `\n`."""
     _print_lines(sys.stderr, lines)
+
+
+def fitting(error: str, stream: TextIO) -> str:
+    """Return an error in lines that fit a stream; its excerpt of a file stays as it is."""
+    width, (head, *rest) = terminal_width(stream), error.split("\n")
+    parts = (wrapped(x, width) if x.startswith(("  allowed: ", "  next: ")) else [x] for x in rest)
+    return "\n".join([*wrapped(head, width), *(line for part in parts for line in part)])
 
 
 def end_after(lost: Iterable[str]) -> None:

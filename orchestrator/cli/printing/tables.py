@@ -7,12 +7,12 @@ from functools import cached_property
 from compound.orchestrator.cli.printing.widths import cells, filled, padded, shortened
 
 _GAP = "  "
-_NAME, _PROSE = 12, 24
+_NAME, _PROSE = 16, 24
 """Columns of a terminal that a name and prose keep, before a column of the table is left out."""
 _SIGNS = ">~|"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Column:
     """A column of a table: its heading with a sign, and its cells.
 
@@ -104,21 +104,22 @@ def laid_out(columns: Sequence[Column], width: int | None, keep: Sequence[str] =
     """Choose the columns of a table that fit into a width, and their widths; None: all of them.
 
     `keep`: the headings that matter most, those first that are left out last; the others follow
-    from left to right. A column without any cell is left out before all of these.
+    from left to right. A column without any text is left out on every terminal.
     """
-    whole = [column.whole for column in columns]
+    filled_in = [column for column in columns if any(column.cells)]
+    present = list(columns) if width is None or not filled_in else filled_in
+    whole = [column.whole for column in present]
     if width is None or _total(whole) <= width:
-        return Layout(columns, whole)
-    kept = [column for column in columns if any(column.cells)] or list(columns[:1])
-    ranked = sorted(kept, key=lambda column: _rank(column, keep))
+        return Layout(present, whole)
+    ranked = sorted(present, key=lambda column: _rank(column, keep))
     chosen: list[Column] = []
     for column in ranked:
         if not chosen or _total([c.least for c in (*chosen, column)]) <= width:
             chosen.append(column)
-    shown = [column for column in kept if column in chosen]
-    left_out = [column.heading for column in kept if column not in chosen]
-    needed = _total([column.least for column in kept])
-    return Layout(shown, list(_widened(shown, width)), left_out, needed)
+    visible = [column for column in present if column in chosen]
+    left_out = [column.heading for column in present if column not in chosen]
+    needed = _total([column.least for column in present])
+    return Layout(visible, list(_widened(visible, width)), left_out, needed)
 
 
 def _rank(column: Column, keep: Sequence[str]) -> int:

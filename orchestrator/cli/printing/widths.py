@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator
 
 ELLIPSIS = "…"
 _NUMERIC = "0123456789.,%"
-_WORD = re.compile(r"""(?:'[^']*'|"[^"]*"|\\.|\S)+""")
-"""A word of a command: spaces in quotes are inside it."""
-_PHRASE = re.compile(r"\d\S* (?:%|[kMG](?!\w))\S*|\S+")
+_WORD = r"""(?:'[^']*'|"[^"]*"|\\.|[^\s'"])+"""
+_WORDS = re.compile(rf"--{_WORD} (?!-){_WORD}|{_WORD}")
+"""A word of a command, or an option with its value; spaces in quotes are inside a word."""
+_PHRASE = re.compile(r"\d\S* (?:%|[kMG]|s|min|h|px|[MG]i?B)(?!\w)\S*|\S+")
 """A word of prose: a number and its unit stay together."""
 _COMMAND = re.compile(r"(\s*(?:next: )?)((?:\S*/)?compound [a-z].*)")
 _INDENT = "    "
@@ -57,7 +58,7 @@ def wrapped(line: str, width: int | None) -> list[str]:
 
 def _continued(lead: str, typed: str, width: int) -> Iterator[str]:
     command, _, comment = typed.partition("    # ")
-    lines = filled(_WORD.findall(command), width - 2, lead, _INDENT)
+    lines = filled(_WORDS.findall(command), width - 2, lead, _INDENT)
     yield from (f"{line} \\" for line in lines[:-1])
     yield lines[-1]
     if comment:
@@ -68,8 +69,8 @@ def shortened(text: str, width: int) -> str:
     """Return a name with its middle left out, so that it fits; no number in it is cut."""
     if cells(text) <= width:
         return text
-    for kept in range(width - 1, 0, -1):
-        head, tail = text[: kept - kept // 2], text[len(text) - kept // 2 :]
+    for length in range(width - 1, 0, -1):
+        head, tail = text[: length - length // 2], text[len(text) - length // 2 :]
         head = head.rstrip(_NUMERIC) if _cut(text, len(head)) else head
         tail = tail.lstrip(_NUMERIC) if _cut(text, len(text) - len(tail)) else tail
         if cells(head + tail) < width:

@@ -8,10 +8,10 @@ from compound.orchestrator.cli.printing.output import print_json, print_table, s
 from compound.orchestrator.forecast.budget_check import spent_short
 from compound.orchestrator.overview.study_list import ListedStudy, study_list
 from compound.orchestrator.wording.commands import command
-from compound.orchestrator.wording.numbers import counted, duration
+from compound.orchestrator.wording.numbers import counted
 from compound.schemas.errors import after_check, end_with
 
-SHOWN = 20
+NEWEST = 20
 """Studies that a person reads; JSON has all."""
 COLUMNS = ("~study", "state", ">jobs done", ">best", "time", ">spent", "kind", "~owner")
 
@@ -20,11 +20,11 @@ def studies(uri: str, limit: int | None, *, as_json: bool) -> None:
     """Print the newest studies of a store. Exit code 1: one of them cannot be read."""
     store = ArtifactStore.open(uri, create=False)
     names = store.studies(newest=True)
-    most = limit or (len(names) if as_json else SHOWN)
+    most = limit or (len(names) if as_json else NEWEST)
     listed, hidden = study_list(store, names[:most]), max(0, len(names) - most)
     if as_json:
-        found = [study.as_json for study in listed]
-        print_json({"store": store.uri, "studies": found, "hidden": hidden})
+        entries = [study.as_json for study in listed]
+        print_json({"store": store.uri, "studies": entries, "hidden": hidden})
     else:
         _show(store, listed)
         if hidden:
@@ -61,9 +61,10 @@ def _cells(study: ListedStudy, now: float) -> list[str]:
 def _when(study: ListedStudy, now: float) -> str:
     """Say how long a study still takes, or when it ended, in this machine's time zone."""
     if study.driver:
-        return "" if study.seconds_left is None else f"about {duration(study.seconds_left)} left"
+        return study.time_left.text if study.time_left else ""
     if study.updated is None:
         return ""
     ended, today = (datetime.fromtimestamp(moment).astimezone() for moment in (study.updated, now))
     same_day = ended.date() == today.date()
-    return f"ended {ended:%H:%M}" if same_day else f"ended {ended:%Y-%m-%d}"
+    word = "stopped" if study.state == "stopped" else "ended"
+    return f"{word} {ended:%H:%M}" if same_day else f"{word} {ended:%Y-%m-%d}"

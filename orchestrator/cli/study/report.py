@@ -1,5 +1,6 @@
 """`compound report`: the page of a study, from its store."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from compound.jobs.regular_file import open_output
@@ -11,6 +12,7 @@ from compound.orchestrator.cli.printing.named_study import find
 from compound.orchestrator.cli.printing.output import note, note_lost, print_json, say
 from compound.orchestrator.losses.study_losses import lost_parts
 from compound.orchestrator.records.documents import Documents
+from compound.orchestrator.report.guarded import PartFailure
 from compound.orchestrator.report.stored_inputs import report_inputs
 from compound.orchestrator.wording.commands import command, commented, resuming
 from compound.schemas.answer import Answer
@@ -28,7 +30,10 @@ def report(study: str, uri: str | None, output: Path | None, *, as_json: bool) -
     if answer:
         note(answer.text)
     note_lost(lost)
-    path = write_report(store, stored, answer)
+    drawn = report_or_reason(store, stored, answer)
+    if isinstance(drawn, ReportError) and not drawn.path:
+        raise drawn
+    path = drawn.path if isinstance(drawn, ReportError) else drawn
     for line in OtherRates.of(stored).lines:
         note(line)
     if answer and answer.so_far:
@@ -44,6 +49,8 @@ def report(study: str, uri: str | None, output: Path | None, *, as_json: bool) -
         print_json({"report": path, "answer": answer and answer.model_dump(mode="json")})
     else:
         say(path)
+    if isinstance(drawn, ReportError):
+        raise drawn
     end_with(after_check(sound=not lost))
 
 
@@ -59,12 +66,13 @@ def write_report(store: ArtifactStore, stored: Documents, answer: Answer | None)
     """Render a study's report into the store and return its address.
 
     Raises:
-        ReportError: a package that draws the page is not installed.
+        ReportError: a package that draws the page is not installed, or parts of it failed; then
+            its `path` is where the rest is.
     """
     name = stored.record.spec.name
     try:
         from compound.orchestrator.report.page import (
-            render,  # plotly and jinja2: nothing else needs them
+            drawn_page,  # jinja2: nothing else needs it
         )
     except ModuleNotFoundError as error:
         raise ReportError(
@@ -72,8 +80,24 @@ def write_report(store: ArtifactStore, stored: Documents, answer: Answer | None)
             next_step=f"pip install {error.name} && {command('report', (name,), store=store.uri)}",
         ) from error
     folder = store.study(name)
-    folder.put_text(REPORT, render(report_inputs(store, stored, answer)))
+    page = drawn_page(report_inputs(store, stored, answer))
+    folder.put_text(REPORT, page.text)
+    if page.failures:
+        again = command("report", (name,), store=store.uri)
+        raise _in_part(page.failures, folder.path(REPORT), again)
     return folder.path(REPORT)
+
+
+def _in_part(failures: Sequence[PartFailure], path: str, again: str) -> ReportError:
+    """Return the error of a page that lacks parts, with the first of their causes."""
+    sentences = " ".join(failure.sentence for failure in failures)
+    error = ReportError(
+        f"{sentences} The rest of the report is drawn",
+        where=path,
+        next_step=commented(f"{again} --debug", "says where in the code"),
+    )
+    error.path, error.__cause__ = path, failures[0].error
+    return error
 
 
 def report_or_reason(

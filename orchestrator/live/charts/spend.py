@@ -49,8 +49,8 @@ def held_hours(training: Sequence[Span]) -> tuple[Floats, Floats]:
     ends = [(span.end, -span.workers) for span in training]
     moments = np.array([*begins, *ends], dtype=np.float64)
     moments = moments[np.argsort(moments[:, 0], kind="stable")]
-    times, held = moments[:, 0], np.cumsum(moments[:, 1])
-    return times, np.concatenate([[0.0], np.cumsum(np.diff(times) * held[:-1])]) / _HOUR
+    times, workers = moments[:, 0], np.cumsum(moments[:, 1])
+    return times, np.concatenate([[0.0], np.cumsum(np.diff(times) * workers[:-1])]) / _HOUR
 
 
 def _curve(elapsed: Floats, total: Floats) -> Json:

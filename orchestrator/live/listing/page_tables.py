@@ -162,7 +162,9 @@ def candidates_table(stored: "Documents") -> pa.Table:
             row |= {"accuracy": standing.mean, "seeds": len(standing.scores)}
             row["chosen"] = verdict is not None and network.id == verdict.chosen
         rows.append(row)
-    return pa.Table.from_pylist(rows, CANDIDATES)
+    # A network of the search may be the family's too: it is one row, the search's.
+    once = {row["candidate"]: row for row in reversed(rows)}
+    return pa.Table.from_pylist([*once.values()][::-1], CANDIDATES)
 
 
 def family_table(answer: Answer | None) -> pa.Table:

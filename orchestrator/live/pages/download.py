@@ -11,10 +11,10 @@ from starlette.responses import Response, StreamingResponse
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.printing.csv_cells import csv_table
-from compound.orchestrator.cli.printing.named_study import unknown_study
 from compound.orchestrator.live.listing.table_query import selected
 from compound.orchestrator.live.pages.study_requests import reader_of, study_of
 from compound.orchestrator.live.pages.table_page import asked_table
+from compound.orchestrator.losses.study_losses import unknown_study
 from compound.orchestrator.records import arrow_tables
 from compound.orchestrator.records.documents import documents
 from compound.schemas.errors import UnknownError

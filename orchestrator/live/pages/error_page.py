@@ -69,10 +69,23 @@ def in_sentences(handler: Handler) -> Handler:
             return await handler(request)
         except HTTPException as error:
             return not_answered(request, error)
+        except NotReadYetError as error:
+            return _again(request, error)
         except Exception as error:
             return error_page(request, _in_words(error))
 
     return answered
+
+
+def _again(request: Request, error: NotReadYetError) -> Response:
+    """Return for a part of a page what asks for it again; for anybody else 503."""
+    if "HX-Request" not in request.headers:
+        return error_page(request, error)
+    templates: Environment = request.app.state.templates
+    url = f"{request.url.path}?{request.url.query}"
+    name = request.path_params.get("table", "studies")
+    # Not 503, which browsers write to their consoles as an error of the page.
+    return page(templates, "not_read_yet.html.j2", {"error": error, "url": url, "name": name})
 
 
 def _in_words(error: Exception) -> CompoundError:

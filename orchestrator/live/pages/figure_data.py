@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from compound.orchestrator.live.charts.study_charts import Drawn, charts
 from compound.orchestrator.live.listing.page_tables import CANDIDATES
+from compound.orchestrator.live.listing.scores_so_far import with_scores
 from compound.orchestrator.live.listing.table_query import TableQuery, parsed, selected
 from compound.orchestrator.live.pages.study_requests import (
     reader_of,
@@ -18,6 +19,7 @@ from compound.orchestrator.live.pages.study_requests import (
     value_of,
     with_etag,
 )
+from compound.orchestrator.live.reading.last_known import NotReadYetError
 from compound.schemas.errors import UnknownError
 
 DRAWN = "what the charts are drawn from"
@@ -26,8 +28,16 @@ DRAWN = "what the charts are drawn from"
 async def chart_data(request: Request) -> Response:
     """Return all charts under the filter of the URL, which is that of the table of candidates.
 
-    `{"charts": {name: {"figure", "note"}}, "matched", "total"}`, the last two of networks.
+    `{"charts": {name: {"figure", "note"}}, "matched", "total"}`, the last two of networks. 202 with
+    `{"reading": sentence}`: something of it is being read for the first time.
     """
+    try:
+        return await _drawn(request)
+    except NotReadYetError as error:
+        return JSONResponse({"reading": error.message}, 202)
+
+
+async def _drawn(request: Request) -> Response:
     query = parsed("candidates", CANDIDATES, request.query_params.multi_items())
     state, _ = await study_of(request)
     reader = reader_of(request)
@@ -37,13 +47,14 @@ async def chart_data(request: Request) -> Response:
     async def made() -> Response:
         return JSONResponse(await run_in_threadpool(_filtered, latest.drawn, networks.table, query))
 
-    return await tagged(request, f"{latest.revision} {id(networks)}", made)
+    return await tagged(request, f"{latest.revision} {networks.revision}", made)
 
 
 def _filtered(drawn: Drawn, table: pa.Table, query: TableQuery) -> dict[str, Any]:
     if not query.narrowed:
         return _charts(drawn)
-    return _charts(drawn, frozenset(selected(table, query)["candidate"].to_pylist()))
+    rows = selected(with_scores(table, drawn.networks), query)
+    return _charts(drawn, frozenset(rows["candidate"].to_pylist()))
 
 
 def _charts(drawn: Drawn, matching: Collection[str] | None = None) -> dict[str, Any]:

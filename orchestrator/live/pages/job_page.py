@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from compound.orchestrator.live.charts import job_curves as curves
 from compound.orchestrator.live.pages.study_requests import (
     reader_of,
     rendered,
@@ -38,6 +39,7 @@ async def job_page(request: Request) -> Response:
         job=job,
         network=network,
         metrics=_metrics(job),
+        drawn=curves.job_curves(_points(job)),
         again=command("retry", (state.name,), store=state.store),
     )
 
@@ -53,6 +55,15 @@ async def job_curves(request: Request) -> Response:
 async def _read(request: Request, state: "StudyState") -> JobReading:
     identity = request.path_params["job"]
     return await reader_of(request).once(lambda store: read_job(store, state, identity))
+
+
+def _points(job: JobReading) -> dict[str, curves.Points]:
+    """Return each metric's epochs and values."""
+    names = dict.fromkeys(name for row in job.rows for name in row.metrics)
+    return {
+        name: [(row.epoch, row.metrics[name]) for row in job.rows if name in row.metrics]
+        for name in names
+    }
 
 
 def _metrics(job: JobReading) -> dict[str, list[float | None]]:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from compound.jobs.wording.printable import printable
+from compound.orchestrator.report.figures.figure import figure_element
 from compound.orchestrator.report.static_files import STATIC as REPORT_STATIC
 from compound.orchestrator.wording.names import WAYS
 from compound.orchestrator.wording.numbers import counted, duration, percent, points, short
@@ -36,6 +37,7 @@ def environment() -> Environment:
         "version": static_version(),
         "counted": counted,
         "parted": parted,
+        "figure_element": figure_element,
         "ways": WAYS,
         "here": "",
     }

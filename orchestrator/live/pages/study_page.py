@@ -11,15 +11,14 @@ from compound.orchestrator.forecast.budget_check import spent_text
 from compound.orchestrator.live.listing.page_tables import JOBS
 from compound.orchestrator.live.listing.table_query import parsed
 from compound.orchestrator.live.pages.study_requests import Read, mark, rendered, study_of
-from compound.orchestrator.wording.class_warnings import class_warnings
-from compound.orchestrator.wording.final_texts import final_lines
+from compound.orchestrator.overview.known_warnings import known_warnings
+from compound.orchestrator.timeline.time_left import UNKNOWN
+from compound.orchestrator.wording.final_texts import final_text
 from compound.orchestrator.wording.ledger_text import ledger_lines
+from compound.orchestrator.wording.ranked_warnings import ranked
 
 if TYPE_CHECKING:
     from compound.orchestrator.live.reading.study_state import StudyState
-
-FIGURES = ("ternary", "standings", "cost", "search-curves", "rungs", "gate", "family", "along")
-"""Names of figures that a study may have, in their order on the page."""
 
 
 async def study_page(request: Request) -> Response:
@@ -45,13 +44,21 @@ def _values(request: Request, state: "StudyState", read: Read) -> dict[str, obje
         "study": state,
         "read": read,
         "query": request.url.query,
-        "figures": FIGURES,
+        "running": state.now.running,
+        "left": _left(state),
         "spent": spent_text(state.status.spec.budget, state.status.spent),
         "waits": waits(state),
         "warnings": _warnings(state),
-        "tested": [*final_lines(state.status.test)],
+        "tested": [final_text(state.status.test)],
         "ledger": [*ledger_lines(state.status.data)] if state.status.data else [],
     }
+
+
+def _left(state: "StudyState") -> str:
+    """Say how long the stage that is trained will still take; "" where nobody trains."""
+    if not state.driver or state.work.open is None:
+        return ""
+    return f"{state.now.progress.title}: {state.now.left.text if state.now.left else UNKNOWN}"
 
 
 def waits(state: "StudyState") -> list[dict[str, object]]:
@@ -69,5 +76,4 @@ def waits(state: "StudyState") -> list[dict[str, object]]:
 
 def _warnings(state: "StudyState") -> list[str]:
     clocks = clock_warning(state.events).removeprefix("warning: ")
-    data = class_warnings(state.status.data) if state.status.data else ()
-    return [*state.status.warnings, *state.missing, *data, *([clocks] if clocks else [])]
+    return [*ranked(known_warnings(state.status)), *state.missing, *([clocks] if clocks else [])]

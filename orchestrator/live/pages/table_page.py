@@ -13,9 +13,8 @@ from compound.orchestrator.live.listing.page_tables import (
     CANDIDATES,
     FAMILY,
     JOBS,
-    family_table,
-    jobs_table,
 )
+from compound.orchestrator.live.listing.scores_so_far import with_scores
 from compound.orchestrator.live.listing.table_query import Rows, TableQuery, page_of, parsed
 from compound.orchestrator.live.pages.columns import COLUMNS
 from compound.orchestrator.live.pages.study_requests import (
@@ -42,11 +41,8 @@ class StudyTable:
     name: str
     table: pa.Table
     query: TableQuery
-
-    @property
-    def mark(self) -> str:
-        """What makes a page of it another one."""
-        return f"{self.study.revision} {id(self.table) if self.name == 'candidates' else ''}"
+    revision: str
+    """What makes it another table."""
 
 
 async def table_page(request: Request) -> Response:
@@ -55,7 +51,7 @@ async def table_page(request: Request) -> Response:
     rows = await run_in_threadpool(page_of, study_table.table, study_table.query)
     fragment = "HX-Request" in request.headers
     template = "table_fragment.html.j2" if fragment else "table_page.html.j2"
-    mark = f"{template} {study_table.mark} {study_table.read.mark}"
+    mark = f"{template} {study_table.revision} {study_table.read.mark}"
     return await rendered(request, template, mark, **_values(request, study_table, rows))
 
 
@@ -101,10 +97,14 @@ async def asked_table(request: Request) -> StudyTable:
         raise UnknownError(f"there is no table '{name[:40]}'", allowed=", ".join(SCHEMAS))
     query = parsed(name, SCHEMAS[name], request.query_params.multi_items())
     state, read = await study_of(request)
-    if name == "candidates":
-        networks, read = value_of(
-            await reader_of(request).networks(state.name), f"the plan of {state.name}"
-        )
-        return StudyTable(state, read, name, networks.table, query)
-    make = jobs_table(state) if name == "jobs" else family_table(state.answer)
-    return StudyTable(state, read, name, make, query)
+    if name != "candidates":
+        table = await run_in_threadpool(getattr, state, f"{name}_table")
+        return StudyTable(state, read, name, table, query, state.revision)
+    reader = reader_of(request)
+    networks, read = value_of(await reader.networks(state.name), f"the plan of {state.name}")
+    # The charts may be read later than the table; without a verdict they know scores.
+    latest = (await reader.drawn(state.name)).value
+    drawn = latest.drawn.networks if latest else ()
+    table = await run_in_threadpool(with_scores, networks.table, drawn)
+    revision = f"{state.revision} {networks.revision} {latest and latest.revision}"
+    return StudyTable(state, read, name, table, query, revision)

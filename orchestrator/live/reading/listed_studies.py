@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.live.reading.file_marks import FileMarks, file_marks
 from compound.orchestrator.overview.study_list import ListedStudy, study_list
 
 _SLICE = 1.0
@@ -21,8 +22,8 @@ class StudyRows:
     names: Sequence[str]
     rows: Mapping[str, ListedStudy]
     """Of those that have been read."""
-    sources: Mapping[str, Mapping[str, int]]
-    """The sizes of the files that each was read from."""
+    sources: Mapping[str, FileMarks]
+    """The files that each was read from."""
     looked: Mapping[str, float]
     """When each was looked at last, by the monotonic clock."""
 
@@ -48,10 +49,10 @@ def read_rows(store: ArtifactStore, before: StudyRows | None) -> StudyRows:
     began, queue = time.monotonic(), _in_order(names, rows, looked)
     while queue and time.monotonic() - began < _SLICE:
         part, queue = queue[:_AT_ONCE], queue[_AT_ONCE:]
-        sizes = {name: store.study(name).sizes() for name in part}
-        stale = [name for name in part if _is_stale(rows.get(name), sources.get(name), sizes[name])]
+        marks = {name: file_marks(store.study(name)) for name in part}
+        stale = [name for name in part if _is_stale(rows.get(name), sources.get(name), marks[name])]
         rows |= {row.name: row for row in study_list(store, stale)}
-        sources |= sizes
+        sources |= marks
         looked |= dict.fromkeys(part, began)
     if list(before.names) == names and before.rows == rows:
         return replace(before, sources=sources, looked=looked)
@@ -69,7 +70,5 @@ def _in_order(
     )
 
 
-def _is_stale(
-    row: ListedStudy | None, before: Mapping[str, int] | None, now: Mapping[str, int]
-) -> bool:
+def _is_stale(row: ListedStudy | None, before: FileMarks | None, now: FileMarks) -> bool:
     return row is None or row.state in _GOING_ON or before != now

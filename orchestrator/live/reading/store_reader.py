@@ -12,8 +12,8 @@ import anyio
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.live.reading.last_known import STEP, LastKnown, Snapshot
 from compound.orchestrator.live.reading.listed_studies import StudyRows, read_rows
+from compound.orchestrator.live.reading.network_table import StudyNetworks, read_networks
 from compound.orchestrator.live.reading.study_drawn import StudyDrawn, read_drawn
-from compound.orchestrator.live.reading.study_networks import StudyNetworks, read_networks
 from compound.orchestrator.live.reading.study_state import StudyState, read_state
 
 _THREADS = 6

@@ -3,14 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.live.charts.curves import Curve
 from compound.orchestrator.live.charts.networks import Network, best_first, selected
 from compound.orchestrator.live.charts.spans import Span, spans
 from compound.orchestrator.live.charts.study_charts import Drawn
-from compound.orchestrator.live.reading.study_networks import stored_documents
-from compound.orchestrator.live.reading.study_state import StudyState
+from compound.orchestrator.live.reading.file_marks import FileMarks
+from compound.orchestrator.live.reading.network_table import stored_documents
 from compound.orchestrator.report.figures.all_figures import FIGURES
 from compound.orchestrator.report.figures.cost_figure import cost_figure
 from compound.orchestrator.report.figures.figure import Figure
@@ -23,6 +24,9 @@ from compound.orchestrator.report.stored_inputs import report_inputs
 from compound.orchestrator.timeline.intervals import intervals, unended
 from compound.schemas.metrics import ACCURACY
 from compound.schemas.study import StudySpec
+
+if TYPE_CHECKING:
+    from compound.orchestrator.live.reading.study_state import StudyState
 
 MARKED = 500
 """Networks with a mark in a chart; every mark is an element of the page."""
@@ -44,13 +48,13 @@ class StudyDrawn:
     revision: str
     """Of the study's state."""
     ended: int
-    sizes: Mapping[str, int]
+    files: FileMarks
     """Of its documents, and how many jobs had ended: the figures are from these."""
     points: Mapping[str, Points]
     """The curves of jobs that have ended: they are not read again."""
 
 
-def read_drawn(store: ArtifactStore, state: StudyState, before: StudyDrawn | None) -> StudyDrawn:
+def read_drawn(store: ArtifactStore, state: "StudyState", before: StudyDrawn | None) -> StudyDrawn:
     """Read what has changed since `before`; the same object where nothing has.
 
     StoreError: there is no such study, or it has no plan yet.
@@ -58,19 +62,19 @@ def read_drawn(store: ArtifactStore, state: StudyState, before: StudyDrawn | Non
     if before and before.revision == state.revision:
         return before
     ended = sum(standing.status in ("done", "failed") for standing in state.standing.values())
-    sizes = {name: size for name, size in state.files.items() if name.endswith(".json")}
-    if before and (before.ended, before.sizes) == (ended, sizes):
+    files = {name: mark for name, mark in state.files.items() if name.endswith(".json")}
+    if before and (before.ended, before.files) == (ended, files):
         figures, networks, marked = before.drawn.figures, before.drawn.networks, before.drawn.marked
     else:
         figures, networks, marked = _figures(store, state)
     points = _points(store, state, networks, before.points if before else {})
     done = {job: values for job, values in points.items() if state.standing[job].status == "done"}
     drawn = Drawn(figures, networks, _curves(state, networks, points), _spans(store, state), marked)
-    return StudyDrawn(drawn, state.revision, ended, sizes, done)
+    return StudyDrawn(drawn, state.revision, ended, files, done)
 
 
 def _figures(
-    store: ArtifactStore, state: StudyState
+    store: ArtifactStore, state: "StudyState"
 ) -> tuple[dict[str, Figure], list[Network], int]:
     """Return the figures of the report, the networks of the search, and how many have a mark."""
     stored = stored_documents(store, state.name)
@@ -81,7 +85,12 @@ def _figures(
     drawings["cost"] = cost_figure(inputs, marked)
     base = baseline_row(inputs)
     networks = [Network.of(row) for row in (*rows, *([base] if base else []))]
-    return {name: each for name, each in drawings.items() if each}, networks, len(marked)
+    hidden = len(rows) - len(marked)
+    return (
+        {name: figure for name, figure in drawings.items() if figure},
+        networks,
+        len(networks) - hidden,
+    )
 
 
 def with_standings(inputs: ReportInputs) -> ReportInputs:
@@ -102,20 +111,20 @@ def with_standings(inputs: ReportInputs) -> ReportInputs:
 
 def _points(
     store: ArtifactStore,
-    state: StudyState,
+    state: "StudyState",
     networks: Sequence[Network],
-    known: Mapping[str, Points],
+    read_before: Mapping[str, Points],
 ) -> dict[str, Points]:
     """Return accuracy by epoch of the jobs of networks that have a curve, and of running jobs."""
     drawn = {network.id for network in selected(best_first(networks), CURVES)}
-    wanted = [
+    jobs = [
         line.job
         for line in state.planned
         if (line.phase == "search" and line.candidate in drawn)
         or state.standing[line.job].status == "running"
     ]
-    begun = [job for job in wanted if state.standing[job].status != "queued"]
-    return {job: known[job] if job in known else _read(store, job) for job in begun}
+    begun = [job for job in jobs if state.standing[job].status != "queued"]
+    return {job: read_before[job] if job in read_before else _read(store, job) for job in begun}
 
 
 def _read(store: ArtifactStore, job: str) -> Points:
@@ -125,7 +134,7 @@ def _read(store: ArtifactStore, job: str) -> Points:
 
 
 def _curves(
-    state: StudyState, networks: Sequence[Network], points: Mapping[str, Points]
+    state: "StudyState", networks: Sequence[Network], points: Mapping[str, Points]
 ) -> list[Curve]:
     """Return the mean curve of each network, and a curve for each job that trains now."""
     jobs: dict[str, list[str]] = {}
@@ -153,7 +162,7 @@ def _mean(curves: Sequence[Points]) -> Points:
     return [(epoch, fmean(values)) for epoch, values in sorted(by_epoch.items())]
 
 
-def _spans(store: ArtifactStore, state: StudyState) -> list[Span]:
+def _spans(store: ArtifactStore, state: "StudyState") -> list[Span]:
     events = state.events or store.study(state.name).events()
     # The last sign of an attempt without an end is its newest epoch.
     seen = {

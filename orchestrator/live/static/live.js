@@ -60,7 +60,9 @@ const Live = (() => {
 
   async function refreshTables() {
     await Promise.all([...document.querySelectorAll("[data-table]")].map((box) => {
-      const url = `${base}/tables/${box.dataset.table}${location.search}`;
+      const params = query(), order = `${box.dataset.table}.sort`;
+      if (box.dataset.table === "candidates" && !params.has(order)) params.set(order, "-accuracy");
+      const url = `${base}/tables/${box.dataset.table}?${params}`;
       return htmx.ajax("GET", url, { source: box, target: box, swap: "outerMorph" });
     }));
     Ago.write();
@@ -77,6 +79,11 @@ const Live = (() => {
       const answer = await fetch(`${base}/charts.json${asked}`, { headers: { Accept: "application/json" } });
       const body = await answer.json();
       if (!answer.ok) throw new Error([body.error, body.allowed && `allowed: ${body.allowed}`].filter(Boolean).join("; "));
+      if (answer.status === 202) {
+        for (const line of document.querySelectorAll("[data-chart] .pending")) line.textContent = `${body.reading}.`;
+        setTimeout(refreshCharts, 1000);
+        return;
+      }
       for (const slot of slots) place(slot, body.charts[slot.dataset.chart]);
       Figures.scan();
       count(body);

@@ -5,6 +5,7 @@ import json
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from compound.jobs.wording.printable import printable
@@ -52,7 +53,7 @@ def _packed(rows: Sequence[Row]) -> str:
     values = [_row(*row, names) for row in rows]
     table = {"columns": [*HEADS, *map(printable, names)], "values": [*zip(*values, strict=True)]}
     # Without the time in its head, the same rows give the same page.
-    squeezed = gzip.compress(json.dumps(table).encode(), mtime=0)
+    squeezed = gzip.compress(json.dumps(table, allow_nan=False).encode(), mtime=0)
     return b64encode(squeezed).decode()
 
 
@@ -64,4 +65,5 @@ def _row(job: str, planned: PlannedJob, row: EpochRow, names: Sequence[str]) -> 
 
 
 def _short(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.{DIGITS}g}")
+    # JSON has no NaN, and no infinity.
+    return None if value is None or not isfinite(value) else float(f"{value:.{DIGITS}g}")

@@ -209,7 +209,7 @@ const Figures = (() => {
     const scroll = document.createElement("div");
     scroll.className = "scroll";
     scroll.tabIndex = 0;
-    scroll.setAttribute("role", "region");
+    scroll.setAttribute("role", "group");
     scroll.setAttribute("aria-label", "Numbers of the figure");
     const grid = scroll.appendChild(document.createElement("table"));
     const line = (cells, tag) => {

@@ -135,7 +135,7 @@ def test_a_file_has_what_the_table_shows(client: Pages) -> None:
 def test_the_charts_are_the_reports(client: Pages) -> None:
     answer = client.read(f"{STUDY}/charts.json").json()
     assert {"ternary", "cost", "family", "curves"} <= {*answer["charts"]}
-    assert answer["matched"] == answer["total"] > 10
+    assert answer["matched"] == answer["total"] >= 10
     best = rows_of(client, "candidates")[1]["candidate"]
     narrowed = client.read(f"{STUDY}/charts.json?candidates.candidate={best}").json()
     assert narrowed["matched"] == 1 and narrowed["total"] == answer["total"]

@@ -4,13 +4,13 @@ The documents of ten thousand jobs take hundreds of megabytes as objects, so the
 forgotten; what is kept is a table.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.live.listing.page_tables import candidates_table
+from compound.orchestrator.live.reading.file_marks import FileMarks, file_marks
 from compound.orchestrator.records.documents import (
     ANSWER,
     DATA,
@@ -29,26 +29,24 @@ class StudyNetworks:
     """The networks of a study."""
 
     table: pa.Table
-    sources: Mapping[str, int]
-    """The sizes of the documents that they were read from."""
+    sources: FileMarks
+    """The documents that they were read from."""
+
+    @property
+    def revision(self) -> str:
+        """Another whenever the table may be another."""
+        return repr(sorted(self.sources.items()))
 
 
 def read_networks(store: ArtifactStore, study: str, before: StudyNetworks | None) -> StudyNetworks:
     """Read a study's networks; `before` is returned where its documents are as they were."""
-    sources = document_sizes(store, study)
+    marks = file_marks(store.study(study)).items()
+    sources = {
+        file: mark for file, mark in marks if file.endswith(".json") and file not in _UNRELATED
+    }
     if before and before.sources == sources:
         return before
     return StudyNetworks(candidates_table(stored_documents(store, study)), sources)
-
-
-def document_sizes(store: ArtifactStore, study: str) -> dict[str, int]:
-    """Return the sizes of the documents that say something of networks, by name."""
-    sizes = store.study(study).sizes()
-    return {
-        file: size
-        for file, size in sizes.items()
-        if file.endswith(".json") and file not in _UNRELATED
-    }
 
 
 def stored_documents(store: ArtifactStore, study: str) -> Documents:
