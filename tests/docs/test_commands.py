@@ -43,7 +43,7 @@ REASONS = {
     "planned by another test": 1,
     "runs the tests": 1,
     "a minute of measuring": 1,
-    "serves until Ctrl-C": 1,
+    "serves until Ctrl-C": 2,
     "trains for minutes": 2,
 }
 """Blocks that do not run, by reason."""
