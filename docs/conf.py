@@ -15,6 +15,8 @@ exclude_patterns = ["README.md"]
 myst_heading_anchors = 4
 # Blocks without a language are what a program prints.
 highlight_language = "text"
+# Two hyphens are an option, not a dash.
+smartquotes = False
 html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["tables.css"]

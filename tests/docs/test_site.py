@@ -48,3 +48,8 @@ def test_the_first_page_leads_to_every_other(site: Path) -> None:
     first = (site / "index.html").read_text(encoding="utf-8")
     for page in sorted(DOCS.glob("*/*.md")):
         assert f'href="{page.relative_to(DOCS).with_suffix(".html")}"' in first, page
+
+
+def test_options_keep_their_hyphens(site: Path) -> None:
+    page = (site / "reference" / "commands.html").read_text(encoding="utf-8")
+    assert "--set train.epochs=5" in page and "\u2013set" not in page
