@@ -19,6 +19,10 @@ from compound.schemas.power_law import Law, LawPoint
 STEPS = 60
 """Intervals between the points at which the law and its band are drawn."""
 ROOM = 1.35
+WIDER = 1.8
+"""Room on a narrow page, where the first mark's text would reach the axis."""
+NEAR = 1.08
+"""Ratio of costs below which marks have nearly one place."""
 LINE, SHADE = "rgba(127,127,127,0.9)", "rgba(127,127,127,0.14)"
 
 Mark = tuple[float, list[float], float]
@@ -38,11 +42,13 @@ def family(inputs: ReportInputs) -> Figure | None:
         return None
     costs = [cost for cost, _, _ in line]
     costs_text = [f"{short(cost)} MACs" for cost in costs]
+    title = "MACs per image (log scale)"
     return figure(
         [_measured(line, costs_text, "lines+markers+text"), *_seeds(line)],
         380,
         _alt(line),
-        xaxis=log_axis("MACs per image (log scale)", costs, ROOM, short),
+        xaxis=log_axis(title, costs, ROOM, short),
+        narrow={"xaxis": log_axis(title, costs, WIDER, short)},
         yaxis=accuracy_axis(),
         showlegend=False,
     )
@@ -55,7 +61,8 @@ def _lawful(law: Law, images: int) -> Figure:
     ]
     ratios = [point.ratio for point in law.points]
     costs_text = [f"{ratio:.2f}x the baseline's cost" for ratio in ratios]
-    axis = log_axis("cost over the baseline's (log scale)", ratios, ROOM, lambda x: f"{x:g}x")
+    title = "cost over the baseline's (log scale)"
+    axis, wider = (log_axis(title, ratios, room, lambda x: f"{x:g}x") for room in (ROOM, WIDER))
     start = sum(point.phi == 0 for point in trained[:1])
     parts = (
         (line[:start], costs_text[:start], "baseline"),
@@ -67,6 +74,7 @@ def _lawful(law: Law, images: int) -> Figure:
         380,
         _alt(line),
         xaxis=axis,
+        narrow={"xaxis": wider},
         yaxis=accuracy_axis(range=_view(law)),
         legend=BELOW,
     )
@@ -173,7 +181,7 @@ def _measured(
         customdata=[f"{PHI} {phi:g}" for _, _, phi in line],
         mode=mode,
         name=name,
-        text=[f"{PHI} {phi:g} " for _, _, phi in line],
+        text=_labels(line),
         textposition="top left",
         cliponaxis=False,
         line={"color": COLOURS["mix"], "width": 2},
@@ -187,6 +195,20 @@ def _measured(
             for (_, _, phi), mean, cost in zip(line, means, costs, strict=False)
         ],
     )
+
+
+def _labels(line: Sequence[Mark]) -> list[str]:
+    """Return the text of each mark; marks that nearly coincide share the text of the first."""
+    means = [100 * fmean(scores) for _, scores, _ in line]
+    near = 0.07 * (max(means) - min(means))
+    texts = [f"{PHI} {phi:g} " for _, _, phi in line]
+    for second in range(len(line) - 1, 0, -1):
+        first = second - 1
+        close = line[second][0] < NEAR * line[first][0]
+        if close and abs(means[second] - means[first]) <= near:
+            texts[first] = f"{texts[first].strip()}, {texts[second]}"
+            texts[second] = ""
+    return texts
 
 
 def _seeds(line: Sequence[Mark]) -> list[Trace]:

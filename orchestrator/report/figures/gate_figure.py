@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
+from typing import Any
 
 from compound.orchestrator.report.figures.figure import Figure, Trace, figure, scatter
 from compound.orchestrator.report.figures.figure_style import COLOURS, GOLD, SYMBOLS, percents
@@ -67,7 +68,7 @@ def _narrow(names: Sequence[dict[str, object]], longest: int) -> dict[str, objec
     return {"annotations": small, "margin": {"l": 46, "r": 8 + 0.86 * LETTER * longest}}
 
 
-def _axes(scale: str, low: float, high: float) -> dict[str, object]:
+def _axes(scale: str, low: float, high: float) -> dict[str, Any]:
     title = {"text": "points above the contenders' mean"}
     sides = {"tickvals": [0, 1], "ticktext": ["search", scale], "range": [-0.12, 1.12]}
     return {
