@@ -29,7 +29,7 @@ from compound.schemas.study import StudySpec
 if TYPE_CHECKING:
     from compound.orchestrator.live.reading.study_state import StudyState
 
-MARKED = 500
+MARKED = 300
 """Networks with a mark in a chart; every mark is an element of the page."""
 CURVES = 60
 """Networks whose learning curves are read: a file for each of their jobs."""
