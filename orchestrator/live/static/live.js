@@ -128,7 +128,7 @@ const Live = (() => {
     const line = document.getElementById("matched");
     const narrowed = [...query().keys()].some((key) => key.startsWith("candidates.") && !ORDER.test(key));
     const text = narrowed
-      ? `${numbered(matched, "network")} of ${total.toLocaleString("en")} match; the other ${(total - matched).toLocaleString("en")} are faded in charts and hidden in the table.`
+      ? `${matched.toLocaleString("en")} of ${numbered(total, "network")} match${matched === 1 ? "es" : ""}; the other ${(total - matched).toLocaleString("en")} are faded in charts and hidden in the table.`
       : `All ${numbered(total, "network")}.`;
     if (line) line.textContent = text;
     document.getElementById("clear")?.toggleAttribute("hidden", !narrowed);
