@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from compound.orchestrator.cli.parsing import unused_options
+from compound.orchestrator.cli.parsing import completion, unused_options
 from compound.orchestrator.cli.parsing.options import (
     AddressOption,
     ImportOption,
@@ -22,7 +22,10 @@ app = typer.Typer()
 
 @app.command()
 def run(
-    spec: Annotated[Path | None, typer.Argument(metavar="[SPEC]", help="A YAML spec.")] = None,
+    spec: Annotated[
+        Path | None,
+        typer.Argument(metavar="[SPEC]", help="A YAML spec.", autocompletion=completion.specs),
+    ] = None,
     overrides: SetOption = None,
     plan: Annotated[
         Path | None, typer.Option(help="Run exactly the plan that `compound plan -o` wrote.")
