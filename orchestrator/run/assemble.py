@@ -14,6 +14,7 @@ from compound.cluster.runner import Runner
 from compound.jobs.runtime.temporary_folder import sweep
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.study_folder import StudyFolder
+from compound.jobs.wording.interrupted import raise_swallowed
 from compound.orchestrator.records.documents import SPENDING
 from compound.orchestrator.run.observers import Observers
 from compound.orchestrator.run.progress import Progress
@@ -144,6 +145,7 @@ def _stopped_by_signals(runner: Runner, note: Note) -> Iterator[None]:
         note("stopping after the running epochs; press Ctrl-C again to stop immediately")
         runner.request_stop()
 
+    raise_swallowed()
     before = {name: signal.signal(name, handle) for name in signals}
     try:
         yield
