@@ -10,7 +10,7 @@ FILES = $(sort $(shell grep -rl 'mark\.$(1)' --include='test_*.py' tests))
 # Seconds of the commit: what is built twice has the same bytes.
 EPOCH = $(shell git log -1 --format=%ct)
 
-.PHONY: help test-waiting setup quickstart dist test test-all test-alone test-beside test-ray test-hosts test-faults test-store test-s3 test-fast check style types format clean
+.PHONY: docs reference help test-waiting setup quickstart dist test test-all test-alone test-beside test-ray test-hosts test-faults test-store test-s3 test-fast check style types format clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
@@ -82,6 +82,13 @@ test-s3: setup  ## The store in three kinds of buckets, with full numbers, and a
 
 test-fast: setup  ## Without Ray, hosts, buckets and long tests
 	$(BIN)/pytest -m "not ray and not hosts and not s3 and not slow and not gpu"
+
+docs: setup  ## Build the pages into build/docs, offline; a warning is an error
+	$(BIN)/sphinx-build -W --keep-going --nitpicky --quiet -d build/doctrees docs build/docs
+	@echo build/docs/index.html
+
+reference: setup  ## Write the pages that are made from the code: keys and commands
+	$(BIN)/python -m docs.write_reference
 
 format: setup  ## Rewrite the code in the house style
 	$(BIN)/ruff check --fix .

@@ -56,7 +56,7 @@ def plan(path: Path, overrides: list[str], options: Options) -> None:
     if options.as_json:
         print_json(as_json(prepared))
         return
-    show(prepared)
+    show(prepared, file.command("plan", json=True))
     say(f"next: {_next(file, options, prepared)}")
 
 
