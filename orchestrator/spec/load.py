@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,8 @@ from pydantic_core import ErrorDetails
 
 from compound.orchestrator.spec.booleans import booleans_as_numbers
 from compound.orchestrator.spec.schema_paths import keys_of
-from compound.orchestrator.spec.spec_messages import allowed, chooser, label, message_of, way_out
+from compound.orchestrator.spec.spec_messages import allowed, chooser, label, message_of
+from compound.orchestrator.spec.way_out import way_out
 from compound.orchestrator.spec.yaml_source import Key, Position, Source, parse, read
 from compound.orchestrator.wording.commands import Value, command
 from compound.orchestrator.wording.numbers import counted
@@ -24,7 +26,9 @@ from compound.schemas.parallel import OTHER_NAMES
 from compound.schemas.store_uri import ENVIRONMENT, masked
 from compound.schemas.study import SPEC, AnySpec
 
-_PLACEHOLDER = re.compile(r"compound (plan|run) SPEC\b( --allow-import)?")
+_PLACEHOLDER = re.compile(
+    r"compound (plan|run) SPEC\b(?: --allow-import)?((?: --set (?:'[^']*'|[^\s']+)+)*)"
+)
 """How an error names a command on the spec, whose file only the command line knows."""
 
 
@@ -67,7 +71,8 @@ class SpecFile:
             position = _origin(steps, self.overrides) or self.source.locate(steps)
             explained.where, explained.excerpt = position
         explained.next_step = _PLACEHOLDER.sub(
-            lambda match: self.command(match[1], **options), error.next_step
+            lambda match: self.command(match[1], shlex.split(match[2])[1::2], **options),
+            error.next_step,
         )
         return explained
 
@@ -112,7 +117,9 @@ def checked(
     for path_to in booleans_as_numbers(values, spec):
         position = _origin(path_to, origins) or source.locate(path_to)
         message = f"{label(path_to)}: true and false are no numbers"
-        raise SpecError(message, **position._asdict(), allowed="a number")
+        raise SpecError(
+            message, **position._asdict(), allowed="a number", next_step="write a number there"
+        )
     return SpecFile(spec, source, origins)
 
 
@@ -162,9 +169,9 @@ def _translate(
     more = _mistakes(error) - 1
     message = message_of(details)
     message += f" ({counted(more, 'other mistake')} in this spec)" if more else ""
-    return SpecError(
-        message, **position._asdict(), allowed=allowed(details), next_step=way_out(details)
-    )
+    names = tuple(map(str, path))
+    following = way_out(details, ".".join(names) if names in origins else "")
+    return SpecError(message, **position._asdict(), allowed=allowed(details), next_step=following)
 
 
 def _blamed(
