@@ -48,6 +48,8 @@ def add_old_name(schema: dict[str, Any]) -> None:
     schema["not"] = {"required": ["parallel", _OLD_NAME]}
 
 
+INTERFACE_PATTERN = r"^[A-Za-z0-9_.:@-]{1,15}$"
+Interface = Annotated[str, Field(pattern=INTERFACE_PATTERN)]
 Count = Annotated[int, Field(ge=1, le=10_000)]
 
 

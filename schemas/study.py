@@ -81,7 +81,7 @@ class Search(Model):
             raise MisfitError(
                 ("promotion.seeds", "rounds"),
                 "rounds need an estimate of the noise: set promotion.seeds to 2 or more",
-                next_step="write `seeds: 2` under `promotion`",
+                "write `seeds: 2` under `promotion`",
             )
         return self
 
@@ -99,16 +99,14 @@ class Placement(Model):
         if not isinstance(self.search.workers, int):
             raise MisfitError(
                 ("search.workers",),
-                "search.workers is a range, which only family jobs may have: search jobs are "
-                "compared with each other, so all have the same number of workers",
-                next_step=f"write `workers: {self.search.most_workers}` under `search`",
+                "search.workers is a range, which only family jobs may have",
+                f"write `workers: {self.search.most_workers}` under `search`",
             )
         if self.search.parallel != "none":
             raise MisfitError(
                 tuple(f"search.{key}" for key in PARALLEL_KEYS),
-                f"search.parallel is {self.search.parallel}, which only family jobs may have: "
-                "search jobs train networks about as large as the baseline, one on each worker",
-                next_step="write `parallel: none` under `search`",
+                f"search.parallel is {self.search.parallel}, which only family jobs may have",
+                "write `parallel: none` under `search`",
             )
         return self
 

@@ -19,6 +19,7 @@ from compound.orchestrator.cli.parsing.options import (
     PlanFileOption,
     ProbeOption,
     PureOption,
+    RehearsalOption,
     RunnerOption,
     SetOption,
     SheetOption,
@@ -27,6 +28,7 @@ from compound.orchestrator.cli.parsing.options import (
     StudyArgument,
     VersionOption,
 )
+from compound.orchestrator.cli.parsing.read_first import refuse_mistakes
 from compound.orchestrator.cli.printing.command_line import DEFAULT_STORE
 from compound.orchestrator.cli.store_app import app as store_app
 from compound.orchestrator.cli.submit_app import app as submit_app
@@ -52,11 +54,16 @@ def _compound(version: VersionOption = False) -> None:
 
 
 @app.command()
-def validate(spec: SpecArgument, overrides: SetOption = None, as_json: JsonOption = False) -> None:
-    """Check a spec and show its first error."""
-    from compound.orchestrator.cli.specs import spec as spec_command
+def validate(
+    spec: SpecArgument,
+    overrides: SetOption = None,
+    allow_import: ImportOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a spec, its data, its store and this machine; show the first error."""
+    from compound.orchestrator.cli.specs.validate import validate as check
 
-    spec_command.validate(spec, overrides or [], as_json=as_json)
+    check(spec, overrides or [], allow_import=allow_import, as_json=as_json)
 
 
 @app.command()
@@ -89,6 +96,7 @@ def plan(
     as_json: JsonOption = False,
 ) -> None:
     """Show every network, its exact cost and what it will take, before anything starts."""
+    refuse_mistakes(spec, overrides)
     from compound.orchestrator.cli.specs import plan as plan_command
 
     unused_options.refuse_without_probe(address, probe=probe)
@@ -106,10 +114,7 @@ def run(
     runner: RunnerOption = "ray",
     address: AddressOption = None,
     retry_failed: Annotated[bool, typer.Option(help="Train failed jobs again.")] = False,
-    fast_dev_run: Annotated[
-        bool,
-        typer.Option(help="Test the spec: train two batches of every job, and keep nothing."),
-    ] = False,
+    fast_dev_run: RehearsalOption = False,
     profile: Annotated[
         bool, typer.Option(help="Trace a few steps of the first job of every phase.")
     ] = False,
@@ -120,9 +125,10 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Search, judge, scale, train, report. The same command again resumes."""
+    refuse_mistakes(spec, overrides)
+    unused_options.require_ray(runner, address)
     from compound.orchestrator.cli.study import run as run_command
 
-    unused_options.require_ray(runner, address)
     options = run_command.Options(
         runner, address, retry_failed, as_json, plan, allow_import, profile, report, fast_dev_run
     )

@@ -31,10 +31,10 @@ def nearest(value: Any, annotation: Any, key: str) -> Any:
         adapter = TypeAdapter(annotation)
     for candidate in _candidates(value, annotation, key):
         try:
-            taken = adapter.validate_python(candidate)
+            accepted = adapter.validate_python(candidate)
         except ValidationError:
             continue
-        if isinstance(taken, bool) is isinstance(candidate, bool):
+        if isinstance(accepted, bool) is isinstance(candidate, bool):
             return candidate
     return None
 

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from compound.schemas.data import COLOUR_PATTERN
 from compound.schemas.factory import FACTORY_PATTERN
-from compound.schemas.job import INTERFACE_PATTERN
+from compound.schemas.parallel import INTERFACE_PATTERN
 from compound.schemas.study import NAME_PATTERN
 
 _NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
@@ -95,8 +95,9 @@ def patterns_of(annotation: Any) -> list[str]:
 def _list_in_words(members: tuple[Any, ...], metadata: list[Any]) -> str:
     most = [f"at most {e.max_length:,}" for e in metadata if isinstance(e, bounds.MaxLen)]
     number = "" if members[-1] is Ellipsis else f" of {len(members)}"
-    each = in_words(members[0])
-    return f"a list{number}{', each ' if each else ''}{', '.join(filter(None, [each, *most]))}"
+    member = in_words(members[0])
+    parts = [f"a list{number}", f"each {member}" if member else "", *most]
+    return ", ".join(filter(None, parts))
 
 
 def _listed(words: list[str]) -> str:

@@ -134,8 +134,8 @@ def _left_out(details: ErrorDetails, keys: tuple[Key, ...]) -> str:
     if not owners or owners[0].model_fields[key].is_required():
         return ""
     default = owners[0].model_fields[key].default
-    known = isinstance(default, int | float | str | tuple) and not issubclass(owners[0], Recipe)
-    return f"take `{key}` out for its default" + (f", `{in_yaml(default)}`" if known else "")
+    is_plain = isinstance(default, int | float | str | tuple) and not issubclass(owners[0], Recipe)
+    return f"take `{key}` out for its default" + (f", `{in_yaml(default)}`" if is_plain else "")
 
 
 def _above(loc: tuple[Key, ...]) -> tuple[Key, ...]:

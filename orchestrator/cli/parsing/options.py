@@ -81,6 +81,12 @@ RunnerOption = Annotated[
     Literal["ray", "local"],
     typer.Option(help="`local` trains one job after another, without Ray."),
 ]
+RehearsalOption = Annotated[
+    bool,
+    typer.Option(
+        "--fast-dev-run", help="Test the spec: train two batches of every job, and keep nothing."
+    ),
+]
 PureOption = Annotated[
     bool, typer.Option("--pure", help="EfficientNet-B0 by powers of 1.2, 1.1 and 1.15 instead.")
 ]

@@ -3,10 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from compound.jobs.networks.workload import workload
+from compound.orchestrator.cli.printing.cautions import cautions
 from compound.orchestrator.cli.printing.plan_notes import plan_notes
-from compound.orchestrator.forecast.budget_check import warnings
-from compound.orchestrator.wording.class_warnings import class_warnings
-from compound.orchestrator.wording.final_texts import part_warnings
 from compound.schemas.architecture import Candidate, describe
 from compound.schemas.forecast import Demand, Forecast
 from compound.schemas.plan import FamilyPlan, Plan, PlannedJob
@@ -26,12 +24,7 @@ def as_json(prepared: "Prepared") -> dict[str, Any]:
         **(_search(plan.search, demands) if plan.search else {}),
         "family": _family(plan.family, forecast, demands),
         "notes": plan_notes(prepared),
-        "warnings": [
-            *class_warnings(plan.data),
-            *plan.warnings,
-            *part_warnings(plan.data),
-            *warnings(prepared.spec, forecast),
-        ],
+        "warnings": [*cautions(prepared)],
         "jobs": [_job(job, forecast) for job in plan.jobs],
         "prediction": _prediction(forecast),
         "resources": [placed.model_dump(mode="json") for placed in forecast.resources],

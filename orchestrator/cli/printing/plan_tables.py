@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from compound.orchestrator.cli.printing.cautions import cautions
 from compound.orchestrator.cli.printing.output import note, print_table, say
 from compound.orchestrator.cli.printing.plan_notes import plan_notes
-from compound.orchestrator.forecast.budget_check import warnings
 from compound.orchestrator.forecast.placement import sentence
 from compound.orchestrator.kinds.all_kinds import KINDS
-from compound.orchestrator.wording.class_warnings import class_warnings
-from compound.orchestrator.wording.final_texts import part_warnings, planned_text
+from compound.orchestrator.wording.final_texts import planned_text
 from compound.orchestrator.wording.ledger_text import ledger_lines
 from compound.orchestrator.wording.numbers import counted, duration, short, size
 from compound.schemas.architecture import Candidate
@@ -110,13 +109,7 @@ def show(prepared: "Prepared") -> None:
         title = "family: least and most of all that the search may choose"
         print_table(f"\n{title}", columns, members)
     _say_totals(prepared)
-    cautions = (
-        *class_warnings(plan.data),
-        *plan.warnings,
-        *part_warnings(plan.data),
-        *warnings(prepared.spec, prepared.forecast),
-    )
-    for warning in cautions:
+    for warning in cautions(prepared):
         note(f"warning: {warning}")
 
 

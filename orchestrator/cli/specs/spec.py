@@ -1,4 +1,4 @@
-"""`compound validate`, `compound schema` and `compound init`."""
+"""`compound schema` and `compound init`."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,6 @@ from compound.jobs.wording.os_errors import refused_as
 from compound.orchestrator.cli.printing.output import print_json, say
 from compound.orchestrator.spec.described_schema import described_schema
 from compound.orchestrator.spec.key_reference import key_reference
-from compound.orchestrator.spec.load import load
 from compound.orchestrator.wording.commands import command
 from compound.schemas.errors import SpecError
 
@@ -33,16 +32,6 @@ resources:
   search: {gpus: auto}
   family: {gpus: auto}
 """
-
-
-def validate(path: Path, overrides: list[str], *, as_json: bool) -> None:
-    """Check a spec. SpecError: the first error in it."""
-    file = load(path, overrides)
-    if as_json:
-        print_json(file.spec.model_dump(mode="json"))
-    else:
-        kind, name = file.spec.kind, file.spec.name
-        say(f"{path}: a valid {kind} '{name}'", f"next: {file.command('plan')}")
 
 
 def schema(*, markdown: bool) -> None:
