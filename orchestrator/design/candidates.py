@@ -118,12 +118,14 @@ def _require_points(space: "Space", triples: list[Coefficients]) -> None:
             f"{space.budget.multiple:g}",
             where="search.design",
             allowed="a smaller step, a larger tolerance, or ranges that reach the multiple",
+            next_step="compound plan SPEC --set 'search.design={kind: lattice}'",
         )
     if not space.options:
         raise PlanError(
             f"no scaling of the baseline could be built; the first: {space.failures[0]}",
             where="baseline",
             allowed="`rounding: {resolution: 8}` asks for multiples of 8 pixels only",
+            next_step="compound plan SPEC --set rounding.resolution=8",
         )
 
 
@@ -161,19 +163,29 @@ def _over_budget(space: "Space", ratios: Iterable[float | None], subject: str) -
     """Return the refusal of a budget, with what would admit the nearest network."""
     budget = space.budget
     dearer = [ratio for ratio in ratios if ratio is not None and ratio > 1]
+    nearest = min(dearer, key=lambda r: abs(r - budget.multiple), default=None)
     return PlanError(
         f"{subject} {budget.multiple:g}x the baseline's {COST_NAMES[budget.cost]} "
         f"to within {budget.tolerance:.1%}",
         where="search.budget",
-        allowed=_way_out(min(dearer, key=lambda r: abs(r - budget.multiple)), budget.multiple)
-        if dearer
+        allowed=_way_out(nearest, budget.multiple)
+        if nearest
         else "a larger baseline, a larger multiple or a smaller rounding",
+        next_step=f"compound plan SPEC --set search.budget.{_setting(nearest, budget.multiple)}"
+        if nearest
+        else "compound plan SPEC --set rounding.channels=1",
     )
 
 
-def _way_out(nearest: float, multiple: float) -> str:
+def _setting(nearest: float, multiple: float) -> str:
+    """Return the key of the budget, and its value, that admit the nearest network."""
     needed = math.ceil(abs(nearest / multiple - 1) * 1000) / 1000
-    key = f"tolerance: {needed:g} admits" if needed <= 1 else f"multiple: {nearest:.3f} meets"
+    return f"tolerance={needed:g}" if needed <= 1 else f"multiple={nearest:.3f}"
+
+
+def _way_out(nearest: float, multiple: float) -> str:
+    key, _, value = _setting(nearest, multiple).partition("=")
+    key = f"{key}: {value} {'admits' if key == 'tolerance' else 'meets'}"
     return (
         f"{key} the nearest network, which costs {nearest:.3f}x; "
         "a larger baseline or a smaller rounding gives more networks"

@@ -32,6 +32,10 @@ _PLACEHOLDER = re.compile(
 """How an error names a command on the spec, whose file only the command line knows."""
 
 
+_PATHS = ("path", "validation_path", "test_path", "image_root")
+"""Keys of data that name files."""
+
+
 @dataclass(frozen=True)
 class SpecFile:
     """A valid spec, and the text that it was read from."""
@@ -68,13 +72,36 @@ class SpecFile:
         """
         explained, steps = copy(error), error.where.split(".")
         if steps[0] in type(self.spec).model_fields:
-            position = _origin(steps, self.overrides) or self.source.locate(steps)
-            explained.where, explained.excerpt = position
+            explained.where, explained.excerpt = self._position(steps)
+        elif keys := self._named(error.where):
+            explained.message = f"{error.where}: {error.message}"
+            explained.where, explained.excerpt = self._position(keys)
         explained.next_step = _PLACEHOLDER.sub(
             lambda match: self.command(match[1], shlex.split(match[2])[1::2], **options),
             error.next_step,
         )
         return explained
+
+    def _position(self, keys: Sequence[Key]) -> Position:
+        return _origin(keys, self.overrides) or self.source.locate(keys)
+
+    def _named(self, path: str) -> tuple[str, ...]:
+        """Return the key of the spec that names a path, or what it lies in; () where none does."""
+        named = {("store",): self.spec.store}
+        named |= {("data", key): getattr(self.spec.data, key, None) for key in _PATHS}
+        for keys, value in named.items():
+            written = self.source.has(keys) or _origin(keys, self.overrides)
+            if value and written and _lies_in(path, value):
+                return keys
+        return ()
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    """Whether a path is a folder, or lies in it."""
+    if "://" in path or "://" in folder:
+        return path.rstrip("/") == folder.rstrip("/") or path.startswith(f"{folder.rstrip('/')}/")
+    above, below = os.path.abspath(folder), os.path.abspath(path)
+    return bool(path) and (above == below or below.startswith(f"{above}/"))
 
 
 def load(
@@ -88,8 +115,9 @@ def load(
     """
     source = read(path)
     if not isinstance(source.values, dict):
+        empty = "it is empty: " if source.values is None else ""
         raise SpecError(
-            "a spec is a mapping of keys to values",
+            f"{empty}a spec is a mapping of keys to values",
             where=str(path),
             next_step="compound init quickstart.yaml",
         )

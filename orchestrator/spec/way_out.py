@@ -31,6 +31,7 @@ _OWN_NETWORK = (
     "list the networks with `compound models`; one of your own is `stages`, or a function: "
     "baseline: {factory: 'my_network:build', resolution: 32} (docs/weights.md)"
 )
+_CHOOSE = "compound schema --markdown    # what each of these means"
 _EXAMPLES = {
     "kind": "study",
     "name": "my-study",
@@ -95,7 +96,7 @@ def _value(details: ErrorDetails, keys: tuple[Key, ...], setting: str) -> str:
     key, value = label(keys), details["input"]
     if details["type"] == "union_tag_invalid":
         near = nearest_words(str(details["ctx"]["tag"]), tags(details))
-        return _written(chooser(details), near[0], setting) if near else ""
+        return _written(chooser(details), near[0], setting) if near else _CHOOSE
     is_text = details["type"] == "string_type" and isinstance(value, bool | int | float | date)
     if is_text:
         return "put the value in quotes"
@@ -127,8 +128,10 @@ def _written(key: str, value: str, setting: str) -> str:
 
 def _left_out(details: ErrorDetails, keys: tuple[Key, ...]) -> str:
     """Say that a key has a default, and which, unless it hangs on other keys."""
-    if not keys or isinstance(keys[-1], int):
+    if not keys:
         return ""
+    if isinstance(keys[-1], int):
+        return f"take it out of `{keys[-2]}`"
     key = str(keys[-1])
     owners = [m for m in models_in(along(_above(details["loc"]))[1]) if key in m.model_fields]
     if not owners or owners[0].model_fields[key].is_required():

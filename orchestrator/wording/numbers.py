@@ -49,7 +49,7 @@ def closest(word: str, choices: Iterable[str]) -> str:
 
 def nearest_words(word: str, choices: Iterable[str]) -> list[str]:
     """Return the choice that is most similar to a word, in a list; none where none is."""
-    return difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
+    return difflib.get_close_matches(word, list(choices), n=1, cutoff=0.65)
 
 
 def duration(seconds: float) -> str:

@@ -48,7 +48,7 @@ Epochs = Annotated[int, Field(ge=1, le=100_000)]
         ("Adam", Literal["sgd", "adamw"], "optimizer", "adamw"),
         (4, Literal[1, 3, 5], "kernel", 3),
         (1e6, Rate | Literal["auto"], "learning_rate", 100),
-        ("automatic", Rate | Literal["auto"], "learning_rate", "auto"),
+        ("Auto", Rate | Literal["auto"], "learning_rate", "auto"),
         (float("nan"), Rate, "learning_rate", None),
         (10**400, Epochs, "epochs", None),
     ],
