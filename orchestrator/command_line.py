@@ -1,6 +1,6 @@
 """The command line: parse, run, and turn errors into words and exit codes.
 
-schemas/errors.py decides the codes; docs/exit_codes.md has their table.
+schemas/errors.py decides the codes; docs/reference/exit-codes.md has their table.
 """
 
 import gc
@@ -15,6 +15,7 @@ from compound.jobs.wording.plain_streams import open_streams
 from compound.orchestrator.cli.app import app
 from compound.orchestrator.cli.printing.closed_streams import drop, ends_with_its_reader
 from compound.orchestrator.cli.printing.command_line import as_typed, typed_program
+from compound.orchestrator.cli.printing.output import fitting
 from compound.schemas.errors import ExitCode
 
 _GC_THRESHOLDS = (100_000, 50, 100)
@@ -36,8 +37,8 @@ def run(arguments: list[str] | None = None) -> None:
             _run([word for word in words if word != "--debug"])
     except (Exception, KeyboardInterrupt) as error:
         message, code = _in_words(error)
-        message = as_typed(message, typed_program(sys.argv[0]))
-        _print_error(traceback.format_exc() if debug else "", f"compound: {message}\n")
+        message = fitting(f"compound: {as_typed(message, typed_program(sys.argv[0]))}", sys.stderr)
+        _print_error(traceback.format_exc() if debug else "", f"{message}\n")
         sys.exit(code)
 
 

@@ -39,6 +39,7 @@ from compound.orchestrator.records.documents import (
     written,
 )
 from compound.orchestrator.records.history import History
+from compound.orchestrator.records.owner import this_user
 from compound.orchestrator.run.evaluate_networks import Evaluation
 from compound.orchestrator.run.phase import Ending, Observer, PhaseRunner
 from compound.orchestrator.scale.along import compared_ways
@@ -109,7 +110,8 @@ class Study(Generic[S]):
             retry_failed=self.retry_failed,
         )
         self.folder.write(DATA, info)
-        self.folder.write(SPEC, Record(spec=self.spec, text=self.text, resume=self.resume))
+        record = Record(spec=self.spec, text=self.text, resume=self.resume, owner=this_user())
+        self.folder.write(SPEC, record)
         self._evaluation(info).expect()
         return phases
 

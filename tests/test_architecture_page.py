@@ -1,4 +1,4 @@
-"""docs/architecture.md: every command opens the file that the page names, and its links exist."""
+"""The page on architecture: every command opens the file that it names, and its links exist."""
 
 import re
 import subprocess
@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.house import LAYERS, ROOT
 
-PAGE = (ROOT / "docs" / "architecture.md").read_text()
+PAGE = (ROOT / "docs" / "explanation" / "architecture.md").read_text()
 WISHES = re.findall(r"^\| ([^|]+) \| `([^`]+)` \| \[([^\]]+)\]", PAGE, re.M)
 
 
@@ -27,6 +27,6 @@ def test_a_wish_opens_its_file_alone(wish: str, command: str, path: str) -> None
 def test_every_room_and_link_exists() -> None:
     links = re.findall(r"\]\((\.\./[^)]+)\)", PAGE)
     rooms = re.findall(rf"`((?:{'|'.join(LAYERS)})/[\w/.]*)`", PAGE)
-    missing = [link for link in links if not (ROOT / "docs" / link).exists()]
+    missing = [link for link in links if not (ROOT / "docs" / "explanation" / link).exists()]
     missing += [room for room in rooms if not (ROOT / room).exists()]
     assert links and rooms and not missing

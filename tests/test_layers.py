@@ -79,6 +79,7 @@ ORDER = (
     "orchestrator/scale",
     "orchestrator/forecast",
     "orchestrator/answer",
+    "orchestrator/overview",
     "orchestrator/report",
     "orchestrator/run",
     "orchestrator/study",

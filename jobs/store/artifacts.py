@@ -3,6 +3,7 @@
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -10,13 +11,13 @@ import pyarrow as pa
 from compound.jobs.store.backend.files import Files
 from compound.jobs.store.backend.open_files import files_at
 from compound.jobs.store.folders import record_keys
-from compound.jobs.store.folders.done_jobs import Ended, has_lost, without_rows
+from compound.jobs.store.folders.done_jobs import Ended, with_opened
 from compound.jobs.store.folders.job_folder import JobFolder
 from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.kept_predictions import TestedWeights, of_jobs
 from compound.jobs.store.folders.record_keys import DEVICES, PROFILES, profile_key
 from compound.jobs.store.folders.reservations import Reservations
-from compound.jobs.store.folders.study_folder import StudyFolder, lost_studies, stored_studies
+from compound.jobs.store.folders.study_folder import StudyFolder, study_names
 from compound.jobs.store.format.begun_study import BEGUN
 from compound.jobs.store.format.checkpoint import Checkpoint, opened
 from compound.jobs.store.format.checksummed_json import seal, unseal, version_of
@@ -179,17 +180,12 @@ class ArtifactStore:
         `listed`: the names in the study's folder. `brief`: see `DoneJobs.brief`. Jobs are listed
         once, and opened several at a time: in a bucket this takes most of the time.
         """
-        ids, index = list(job_ids), self.study(study).done_jobs
+        index = self.study(study).done_jobs
         done = index.brief(listed) if brief else index.states(listed)
         stored = set(self.jobs())
         root = "" if bucket_of(self.uri) else self.uri
-        lost = {job for job in ids if job in done and has_lost(done[job], stored, root)}
-        states = {job: done[job] for job in ids if job in done and job not in lost}
-        opened = [job for job in ids if job in stored and job not in states]
         with ThreadPoolExecutor(self._at_once) as threads:
-            states |= zip(opened, threads.map(self.state, opened), strict=True)
-        states = {job: states.get(job) or JobState(job=job, status="absent") for job in ids}
-        return states | {job: without_rows(states[job], done[job]) for job in lost}
+            return with_opened(job_ids, done, stored, root, partial(threads.map, self.state))
 
     def _begun(self, job_ids: Iterable[str]) -> list[str]:
         """Leave out jobs that have no folder, if one listing is cheaper than opening them."""
@@ -284,9 +280,12 @@ class ArtifactStore:
         """Return what reserves jobs for a study's driver."""
         return Reservations(self._files, study, self.study)
 
-    def studies(self, *, lost: bool = False) -> list[str]:
-        """Return the names of all studies; `lost`: of those of which nothing is left, instead."""
-        return (lost_studies if lost else stored_studies)(self._files)
+    def studies(self, *, lost: bool = False, newest: bool = False) -> list[str]:
+        """Return the names of all studies; `lost`: of those of which nothing is left, instead.
+
+        `newest`: those first that were written last.
+        """
+        return study_names(self._files, lost=lost, newest=newest)
 
     def profile(self, device: str) -> DeviceProfile | None:
         """Return a device's measurements; None where there are none, DamagedError if damaged."""

@@ -13,7 +13,8 @@ from compound.orchestrator.answer.answer_text import (
 )
 from compound.orchestrator.answer.choice_line import along_of, family_of
 from compound.orchestrator.answer.recommended import recommended, ways_shown
-from compound.orchestrator.wording.names import WAYS, multipliers
+from compound.orchestrator.wording.names import WAYS
+from compound.orchestrator.wording.network_names import network_label
 from compound.orchestrator.wording.numbers import percent, short
 from compound.schemas.answer import AnswerRow
 from compound.schemas.architecture import CONTROLS, Candidate
@@ -154,7 +155,7 @@ def other_controls(stored: "Documents") -> Iterator[str]:
 
 def _built(network: Candidate) -> str:
     size = f"{network.architecture.resolution} px, {short(network.cost.params)} params"
-    return f"{multipliers(network.coefficients)} ({size})"
+    return f"{network_label(network)} ({size})"
 
 
 def _counted_seeds(rows: Sequence[AnswerRow]) -> Iterator[str]:

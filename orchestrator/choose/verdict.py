@@ -1,4 +1,4 @@
-"""From the results of a search to its verdict; docs/verdict.md has model, sources and figures.
+"""From the results of a search to its verdict; docs/explanation/verdict.md has model and sources.
 
 Candidates share their seeds, so seeds are blocks: what a seed adds to all is removed from
 differences, and widens the interval of a single mean. The baseline costs less than the candidates,

@@ -30,6 +30,7 @@ from compound.orchestrator.cli.parsing.options import (
 )
 from compound.orchestrator.cli.parsing.read_first import refuse_mistakes
 from compound.orchestrator.cli.printing.command_line import DEFAULT_STORE
+from compound.orchestrator.cli.printing.output import note
 from compound.orchestrator.cli.store_app import app as store_app
 from compound.orchestrator.cli.submit_app import app as submit_app
 
@@ -125,20 +126,25 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Search, judge, scale, train, report. The same command again resumes."""
-    refuse_mistakes(spec, overrides)
     unused_options.require_ray(runner, address)
+    if fast_dev_run:
+        unused_options.refuse_in_rehearsal(plan, retry_failed=retry_failed, profile=profile)
+    from compound.orchestrator.cli.study.spec_to_run import source
+
+    file = source(spec, overrides or [], plan)
+    # Before the imports below, which take seconds.
+    note("reading the data and planning ...")
     from compound.orchestrator.cli.study import run as run_command
 
     options = run_command.Options(
         runner, address, retry_failed, as_json, plan, allow_import, profile, report, fast_dev_run
     )
     if fast_dev_run:
-        unused_options.refuse_in_rehearsal(retry_failed=retry_failed, profile=profile)
         from compound.orchestrator.cli.study import fast_dev_run as fast_dev_run_command
 
-        fast_dev_run_command.run(spec, overrides or [], options)
+        fast_dev_run_command.run(file, options)
         return
-    run_command.run(spec, overrides or [], options)
+    run_command.run_spec(file, options)
 
 
 @app.command()
@@ -152,20 +158,35 @@ def retry(
     as_json: JsonOption = False,
 ) -> None:
     """Train a study's failed jobs again, then continue the study."""
+    unused_options.require_ray(runner, address)
+    note("reading the study ...")
     from compound.orchestrator.cli.study import retry as retry_command
     from compound.orchestrator.cli.study import run as run_command
 
-    unused_options.require_ray(runner, address)
     options = run_command.Options(runner, address, failed, as_json, None, allow_import)
     retry_command.retry(study, store, options)
 
 
 @app.command()
-def status(study: StudyArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
+def status(
+    study: StudyArgument,
+    store: StoreOption = None,
+    warnings: Annotated[bool, typer.Option("--warnings", help="Show every warning.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it every 2 s until nobody runs the study.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Show what is done, running, queued, waiting and failed, with causes."""
     from compound.orchestrator.cli.study import status as status_command
 
-    status_command.status(study, store, as_json=as_json)
+    if watch:
+        unused_options.refuse_while_watching(as_json=as_json)
+        from compound.orchestrator.cli.study import watch as watch_command
+
+        watch_command.watch(study, store)
+        return
+    status_command.status(study, store, as_json=as_json, all_warnings=warnings)
 
 
 @app.command()

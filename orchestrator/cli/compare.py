@@ -26,8 +26,9 @@ def show(*, latency: bool, as_json: bool) -> None:
         print_json({"machine": _machine(latencies), "rows": [asdict(row) for row in rows]})
         return
     notes = list(dict.fromkeys(row.note for row in rows if row.note))
-    columns = ("claim", ">ours", ">paper", "source", "ours is")
-    print_table("EfficientNet's claims", columns, _table(rows, notes))
+    columns = ("|claim", ">ours", ">paper", "|source", "|ours is")
+    keep = ("claim", "ours", "paper")
+    print_table("EfficientNet's claims", columns, _table(rows, notes), keep)
     say()
     for number, text in enumerate(notes, 1):
         say(f"[{number}] {text}")

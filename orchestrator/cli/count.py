@@ -189,8 +189,9 @@ def _row(name: str, network: Architecture) -> dict[str, Any]:
 
 
 def _print(title: str, rows: list[dict[str, Any]], more: tuple[str, ...] = ()) -> None:
-    columns = ["name", ">resolution", ">params", ">MACs", ">activations", *more]
+    columns = ["~name", ">resolution", ">params", ">MACs", ">activations", *more]
     keys = ("resolution", "params", "macs", "activations")
     cells = ([row["name"], *(f"{row[key]:,}" for key in keys)] for row in rows)
     ratios = ([f"{row['ratio']:.2f}x"] if more else [] for row in rows)
-    print_table(title, columns, ([*a, *b] for a, b in zip(cells, ratios, strict=True)))
+    lines = ([*a, *b] for a, b in zip(cells, ratios, strict=True))
+    print_table(title, columns, lines, ("name", "params", "MACs", "resolution"))

@@ -121,7 +121,7 @@ def _cluster(address: str | None, hosts: list[HostFacts], findings: list[Finding
 
 def _show(checks: Sequence[Check], hosts: Sequence[HostFacts], findings: Sequence[Finding]) -> None:
     rows = [["ok" if item.ok else "bad", item.what, item.found] for item in checks]
-    print_table("doctor", ("", "what", "found"), rows)
+    print_table("doctor", ("state", "what", "|found"), rows)
     for host in hosts:
         _show_host(host)
     several = len(hosts) > 1

@@ -22,6 +22,21 @@ from compound.orchestrator.cli.printing.command_line import DEFAULT_STORE
 app = typer.Typer()
 
 
+@app.command("list")
+def list_studies(
+    store: StoreOption = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Show the N newest; default: 20, with --json all."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the studies of a store: what is done, best accuracy, time left, spent."""
+    from compound.orchestrator.cli.store import studies as studies_command
+
+    studies_command.studies(store or DEFAULT_STORE, limit, as_json=as_json)
+
+
 @app.command()
 def advise(
     study: StudyArgument,

@@ -1,7 +1,7 @@
 """From the points of a design to candidates: distinct realised networks of equal cost."""
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
@@ -16,11 +16,11 @@ from compound.orchestrator.design.controls import (
     nearest_in_use,
 )
 from compound.orchestrator.design.lost_axes import lost_axes
+from compound.orchestrator.design.over_budget import over_budget
 from compound.orchestrator.design.points import nominal_shares, points
 from compound.orchestrator.wording.numbers import counted
 from compound.schemas.architecture import AXES, CONTROLS, Candidate, Coefficients, Control
 from compound.schemas.design import (
-    COST_NAMES,
     Design,
     ExplicitDesign,
     GridDesign,
@@ -155,41 +155,8 @@ def _realise(
             assert_never(plan)
     if len(dropped) == len(triples):
         ratios = (point.ratio for point in dropped)
-        raise _over_budget(space, ratios, "no point of the design costs")
+        raise over_budget(space.budget, ratios, "no point of the design costs")
     return dropped
-
-
-def _over_budget(space: "Space", ratios: Iterable[float | None], subject: str) -> PlanError:
-    """Return the refusal of a budget, with what would admit the nearest network."""
-    budget = space.budget
-    dearer = [ratio for ratio in ratios if ratio is not None and ratio > 1]
-    nearest = min(dearer, key=lambda r: abs(r - budget.multiple), default=None)
-    return PlanError(
-        f"{subject} {budget.multiple:g}x the baseline's {COST_NAMES[budget.cost]} "
-        f"to within {budget.tolerance:.1%}",
-        where="search.budget",
-        allowed=_way_out(nearest, budget.multiple)
-        if nearest
-        else "a larger baseline, a larger multiple or a smaller rounding",
-        next_step=f"compound plan SPEC --set search.budget.{_setting(nearest, budget.multiple)}"
-        if nearest
-        else "compound plan SPEC --set rounding.channels=1",
-    )
-
-
-def _setting(nearest: float, multiple: float) -> str:
-    """Return the key of the budget, and its value, that admit the nearest network."""
-    needed = math.ceil(abs(nearest / multiple - 1) * 1000) / 1000
-    return f"tolerance={needed:g}" if needed <= 1 else f"multiple={nearest:.3f}"
-
-
-def _way_out(nearest: float, multiple: float) -> str:
-    key, _, value = _setting(nearest, multiple).partition("=")
-    key = f"{key}: {value} {'admits' if key == 'tolerance' else 'meets'}"
-    return (
-        f"{key} the nearest network, which costs {nearest:.3f}x; "
-        "a larger baseline or a smaller rounding gives more networks"
-    )
 
 
 def _realise_by_shares(space: "Space", triples: list[Coefficients], drafts: Drafts) -> None:
@@ -198,7 +165,8 @@ def _realise_by_shares(space: "Space", triples: list[Coefficients], drafts: Draf
     The corners come first, and a network that is already in serves its near-twins' points too.
     """
     if not drafts:
-        raise _over_budget(space, (option.ratio for option in space.options), "no network costs")
+        ratios = (option.ratio for option in space.options)
+        raise over_budget(space.budget, ratios, "no network costs")
     for triple in sorted(triples, key=lambda t: -max(nominal_shares(t).split)):
         nearest_in_use(nominal_shares(triple), drafts.values()).add("design", triple)
 

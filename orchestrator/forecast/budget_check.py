@@ -88,10 +88,30 @@ def spent_text(spending: Spending, spent: Spent | None) -> str:
     """Say what a study has taken, and of its budget how much; "" before its first epoch."""
     if spent is None or not spent.epochs:
         return ""
-    parts = list(used_parts(spending, spent))
+    limited = list(used_parts(spending, spent))
+    amounts = limited or [f"{spent.epochs:,} epochs", *spent_amounts(spending, spent)]
+    return f"spent: {', '.join(amounts)}"
+
+
+def spent_amounts(spending: Spending, spent: Spent) -> list[str]:
+    """Return hours and money, or how much of the limits is used up; none before the first epoch."""
+    if not spent.epochs:
+        return []
     hours = f"{spent.gpu_hours:.3g} GPU-hours" if spent.gpu_hours else ""
-    amounts = [f"{spent.epochs:,} epochs", hours, f"{spent.cpu_hours:.3g} CPU-hours"]
-    return f"spent: {', '.join(parts or [amount for amount in amounts if amount])}"
+    cpu_hours = f"{spent.cpu_hours:.3g} CPU-hours"
+    money = "" if spent.money is None else f"{spent.money:.3g} units of money"
+    amounts = [amount for amount in (hours, cpu_hours, money) if amount]
+    return list(used_parts(spending, spent)) or amounts
+
+
+def spent_short(spent: Spent | None) -> str:
+    """Write what was spent in the one unit that costs most: money, GPU-hours or CPU-hours."""
+    if spent is None or not spent.epochs:
+        return ""
+    if spent.money is not None:
+        return f"{spent.money:.2f}"
+    hours, unit = (spent.gpu_hours, "GPU-h") if spent.gpu_hours else (spent.cpu_hours, "CPU-h")
+    return f"{hours:.3g} {unit}"
 
 
 def _amount(number: float) -> str:

@@ -36,6 +36,7 @@ from compound.orchestrator.wording.missing_texts import (
     unplanned_jobs,
     whole_study,
 )
+from compound.orchestrator.wording.numbers import closest
 from compound.schemas.errors import StoreError
 from compound.schemas.store_uri import bucket_of
 
@@ -210,3 +211,16 @@ def checkable_jobs(store: ArtifactStore, study: str) -> list[str] | None:
 def is_of_the_study(error: StoreError) -> bool:
     """Whether a file of one study is at fault, and not the disk or the bucket under all of them."""
     return isinstance(error, DamagedError) or error.__cause__ is None
+
+
+def unknown_study(study: str, store: ArtifactStore) -> StoreError:
+    """Return the error for a study that a store does not have, or has lost."""
+    if lost := lost_study(store, study):
+        return lost
+    studies = store.studies()
+    return StoreError(
+        f"no study is called '{study}'{closest(study, studies)}",
+        where=store.uri,
+        allowed=", ".join(studies) or "this store has no study yet",
+        next_step="compound run SPEC    # SPEC: the spec of the study to begin",
+    )

@@ -7,6 +7,7 @@ from typing import Literal
 
 from compound.orchestrator.plan.compile_choice import CompileChoice
 from compound.orchestrator.plan.variant_dropout import of_variant
+from compound.orchestrator.wording.network_names import network_label
 from compound.schemas.architecture import Candidate
 from compound.schemas.data import DataInfo
 from compound.schemas.job import DataRef, JobRequest, TrainJob, revision_of
@@ -142,8 +143,7 @@ def job(
 
 def label(candidate: Candidate, seed: int) -> str:
     """Return the name that people read for a job: depth, width, resolution, seed."""
-    triple, network = candidate.coefficients, candidate.architecture
-    return f"d{triple.alpha:.2f}-w{triple.beta:.2f}-r{network.resolution}-s{seed}"
+    return f"{network_label(candidate)}-s{seed}"
 
 
 FEWEST = 2

@@ -53,6 +53,8 @@ class Record(Model):
     """The spec file as the user wrote it."""
     resume: str = ""
     """The command that was typed, with what goes on from any folder; empty in older stores."""
+    owner: str = ""
+    """USER@HOST that typed it last; empty in older stores."""
 
 
 class TrainRecord(Model):

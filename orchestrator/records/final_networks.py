@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from compound.orchestrator.wording.names import WAYS, name
+from compound.orchestrator.wording.names import WAYS
+from compound.orchestrator.wording.network_names import network_label
 from compound.schemas.architecture import AXES, Candidate
 from compound.schemas.final_evaluation import FinalRole
 from compound.schemas.plan import Member, Plan, PlannedJob
@@ -54,7 +55,9 @@ def _searched(search: Plan, verdict: Verdict) -> Iterator[FinalNetwork]:
     for role, identity in roles:
         if identity in networks:
             network = networks[identity]
-            yield FinalNetwork(role, network, name(network), _jobs(search.jobs, network.id))
+            yield FinalNetwork(
+                role, network, network_label(network), _jobs(search.jobs, network.id)
+            )
 
 
 def _best_axis(verdict: Verdict) -> str | None:

@@ -103,7 +103,7 @@ def keep(
 ) -> None:
     """Write a document that plans jobs, and the job list with it."""
     names = planning(spec)
-    rest = [line for line in _planned_lines(folder, names) if line.document != name]
+    rest = [line for line in planned_lines(folder, spec) if line.document != name]
     # The old list goes first: after a crash in between there is none, and the plan is read.
     folder.planned_jobs.drop()
     folder.write(name, document)
@@ -112,8 +112,9 @@ def keep(
     folder.planned_jobs.write({name_: sizes[name_] for name_ in names if name_ in sizes}, ordered)
 
 
-def _planned_lines(folder: StudyFolder, names: Sequence[str]) -> list[Line]:
-    sizes = folder.sizes()
+def planned_lines(folder: StudyFolder, spec: AnySpec) -> list[Line]:
+    """Return the jobs that a study has planned so far, from their list where it is current."""
+    names, sizes = planning(spec), folder.sizes()
     if not sizes.keys() & {*names}:
         return []
     stored = folder.planned_jobs.read(sizes, names)

@@ -3,9 +3,11 @@
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Literal
 
@@ -14,7 +16,9 @@ from compound.cluster.runner import Runner
 from compound.jobs.runtime.temporary_folder import sweep
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.study_folder import StudyFolder
+from compound.orchestrator.forecast.budget_check import spent_amounts
 from compound.orchestrator.records.documents import SPENDING
+from compound.orchestrator.records.job_list import planned_lines
 from compound.orchestrator.run.observers import Observers
 from compound.orchestrator.run.progress import Progress
 from compound.orchestrator.run.spending import SpendingLimit
@@ -22,12 +26,15 @@ from compound.orchestrator.run.trackers import Opens, Trackers
 from compound.schemas.job import JobRequest
 from compound.schemas.retries import RetryLimits
 from compound.schemas.spending import Spent
+from compound.schemas.store_uri import masked
 from compound.schemas.study import AnySpec, Tracker
 
 if TYPE_CHECKING:
     from compound.cluster.gauges import StudyGauges
 
 Note = Callable[[str], None]
+Screen = Callable[[Progress], AbstractContextManager[object]]
+"""Shows how far a run is, for a while."""
 RunnerName = Literal["ray", "local"]
 
 
@@ -57,12 +64,15 @@ def started(
     sweep()
     # Either runner is imported only where it runs: the local one trains on machines without Ray.
     if name == "local":
+        if "torch" not in sys.modules:
+            note("importing torch ...")
         from compound.cluster.local_runner import LocalRunner, this_machine
 
         local = LocalRunner(imports, limits=limits)
         local.preflight(requests)
         yield Backend(name, local, [this_machine()], None)
         return
+    note(_beginning(address or os.environ.get("RAY_ADDRESS", "")))
     from compound.cluster.ray_session import connect
     from compound.cluster.trials.ray_runner import RayRunner
 
@@ -74,6 +84,13 @@ def started(
         yield Backend(name, runner, session.nodes, session.limit)
 
 
+def _beginning(address: str) -> str:
+    """Say what takes seconds, as `connect` will do it."""
+    if address in ("", "local"):
+        return "starting Ray ..."
+    return f"joining the Ray cluster at {masked(address)} ..."
+
+
 @contextmanager
 def assembled(
     spec: AnySpec,
@@ -82,11 +99,12 @@ def assembled(
     *,
     profile: bool,
     note: Note,
+    screen: Screen = nullcontext,
 ) -> Iterator[tuple[SpendingLimit, Observers]]:
     """Put the spending limit before a runner, and the observers behind it.
 
     The first SIGINT or SIGTERM stops after the running epochs, the second one at once.
-    `profile`: trace a few steps of the first job of every phase.
+    `profile`: trace a few steps of the first job of every phase; `screen` shows the progress.
     """
     runner = _traced(backend.runner, store, note) if profile else backend.runner
     folder = store.study(spec.name)
@@ -99,7 +117,14 @@ def assembled(
         stack.callback(trackers.close)
         log = store.study(spec.name).append_event
         driver = f"{socket.gethostname()}/{os.getpid()}"
-        yield limited, Observers(Progress(note), gauges, log, driver, trackers)
+        progress = Progress(note, partial(planned_lines, folder, spec), partial(_spent, limited))
+        stack.enter_context(screen(progress))
+        stack.callback(progress.end_phase)
+        yield limited, Observers(progress, gauges, log, driver, trackers)
+
+
+def _spent(limited: SpendingLimit) -> str:
+    return ", ".join(spent_amounts(limited.budget, limited.spent))
 
 
 def _clients(names: Sequence[Tracker]) -> dict[Tracker, Opens]:

@@ -71,7 +71,7 @@ class PhaseRunner:
         done = {job for job in ended if results[job].status != "failed"}
         reused = self.history.origins(done)
         failed = len(ended) - len(done)
-        self.observer.phase(Phase(title, len(requests), len(pending), failed, reused))
+        self.observer.phase(Phase(title, len(requests), len(pending), failed, reused, pending))
         first_attempts = [
             self._first_attempt(request, results.get(request.job.id)) for request in pending
         ]

@@ -36,7 +36,7 @@ class SpendingLimit:
 
         `limit`: what an autoscaler may grow the nodes to.
         """
-        self._runner, self._budget, self._nodes, self._most = runner, budget, nodes, limit
+        self._runner, self.budget, self._nodes, self._most = runner, budget, nodes, limit
         self._keep, self._saved_at = keep, 0.0
         self._sizes: dict[str, Resources] = {}
         self._open: set[str] = set()
@@ -90,11 +90,11 @@ class SpendingLimit:
 
     def _reached(self, *, training: bool) -> str:
         """Return which limit is reached, as a text; that on epochs is one of training only."""
-        reached = exceeded(self._budget, self.spent)
+        reached = exceeded(self.budget, self.spent)
         return next((text for name, text in reached if training or name != "epochs"), "")
 
     def _count(self, job: str, seconds: float, epochs: int) -> None:
-        spent = _spent_on(seconds, epochs, self._sizes[job], self._budget)
+        spent = _spent_on(seconds, epochs, self._sizes[job], self.budget)
         self.spent = self.spent.plus(spent)
         self.limit = self.limit or self._reached(training=True)
         # A runner that was stopped starts nothing more, and the test part may follow.

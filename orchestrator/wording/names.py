@@ -1,5 +1,6 @@
 """Names of candidates for people, the same everywhere."""
 
+from compound.orchestrator.wording.network_names import network_label
 from compound.schemas.architecture import AXES, CONTROLS, Candidate, Coefficients, Control, Way
 
 
@@ -11,14 +12,17 @@ def kind(candidate: Candidate) -> str:
 
 
 def name(candidate: Candidate) -> str:
-    """Return a candidate's name: its kind, a mix's multipliers, and the named splits it has."""
+    """Return a candidate's label, and in parentheses what it is beside a mix."""
+    roles = roles_text(candidate)
+    return network_label(candidate) + (f" ({roles})" if roles else "")
+
+
+def roles_text(candidate: Candidate) -> str:
+    """Return what a candidate is: baseline, an axis alone, a named split; "" for any other mix."""
     kind_ = kind(candidate)
+    names = [f"{kind_} alone"] if kind_ in AXES else [kind_] if kind_ == "baseline" else []
     splits = [label for role, label in SPLITS.items() if role in candidate.roles]
-    if kind_ in AXES:
-        return ", ".join([f"{kind_} alone", *splits])
-    if kind_ == "baseline":
-        return kind_
-    return multipliers(candidate.coefficients) + (f" ({', '.join(splits)})" if splits else "")
+    return ", ".join([*names, *splits])
 
 
 def multipliers(triple: Coefficients) -> str:

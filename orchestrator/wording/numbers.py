@@ -58,3 +58,23 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = seconds / _MINUTE
     return f"{minutes:.0f} min" if minutes < 2 * _MINUTE else f"{minutes / _MINUTE:.1f} h"
+
+
+def in_range(low: float, high: float) -> str:
+    """Write a range of times in the unit that suits its end: `8 to 12 min`, `about 9 min`."""
+    unit, seconds, digits = _unit(high)
+    first, last = (f"{value / seconds:.{digits}f}" for value in (low, high))
+    if first == last:
+        return f"about {last} {unit}" if float(last) else f"under 1 {unit}"
+    return f"{first} to {last} {unit}" if float(first) else f"up to {last} {unit}"
+
+
+def _unit(seconds: float) -> tuple[str, int, int]:
+    """Return the unit of a time, its seconds, and the decimals that are written."""
+    if seconds < 2 * _MINUTE:
+        return "s", 1, 0
+    if seconds < 120 * _MINUTE:
+        return "min", _MINUTE, 0
+    if seconds < 48 * 60 * _MINUTE:
+        return "h", 60 * _MINUTE, 1
+    return "days", 24 * 60 * _MINUTE, 1

@@ -68,7 +68,7 @@ def test_a_factory_is_found_beside_its_spec(server: Jobs, tmp_path: Path) -> Non
     options = ["--allow-import"]
     job = server.submit(spec, "own", [*smaller, store], working_dir=tmp_path, options=options)
     printed = "".join(server.follow(job))
-    assert "[5/5] done" in printed, printed
+    assert "search: 5 jobs done in " in printed, printed
 
 
 def test_a_spec_outside_the_folder_is_refused(server: Jobs, tmp_path: Path) -> None:

@@ -152,11 +152,14 @@ def test_an_unknown_study_is_named_with_the_known_ones(spec: Path, tmp_path: Pat
 
 
 @contextmanager
-def started(spec: Path, epochs: int, told: str = "[2/8]") -> Iterator[Forked]:
-    """Start a long run and wait until it tells something: by default that two jobs are done."""
+def started(spec: Path, epochs: int, done: int = 2) -> Iterator[Forked]:
+    """Start a long run and wait until its search has begun, and so many jobs have ended."""
     command = ["compound", "run", str(spec), "--runner", "local"]
+    events = spec.parent / "runs" / "studies" / "small" / "events.jsonl"
     with forked(*command, "--set", f"train.epochs={epochs}") as child:
-        while told not in child.stderr:
+        while "8 jobs" not in child.stderr or (
+            done and (not events.exists() or events.read_text().count('"kind":"ended"') < done)
+        ):
             assert child.poll() is None, child.stderr
             time.sleep(0.01)
         yield child
@@ -190,7 +193,7 @@ def test_one_interrupt_stops_at_a_checkpoint(spec: Path) -> None:
 
 
 def test_a_second_run_of_the_same_study_is_refused(spec: Path) -> None:
-    with started(spec, 200, told="8 jobs") as child:
+    with started(spec, 200, done=0) as child:
         second = compound("run", str(spec), "--runner", "local")
         assert second.returncode == 2
         assert str(child.pid) in second.stderr

@@ -1,4 +1,4 @@
-"""Data sets as people have them, by the sentence that docs/data.md has for each."""
+"""Data sets as people have them, by the sentence that docs/reference/data.md has for each."""
 
 import json
 from pathlib import Path

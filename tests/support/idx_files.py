@@ -1,4 +1,4 @@
-"""Files of MNIST's format, by the sentence that docs/data.md has for each input."""
+"""Files of MNIST's format, by the sentence that docs/reference/data.md has for each input."""
 
 import gzip
 import re

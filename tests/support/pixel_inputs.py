@@ -1,4 +1,4 @@
-"""Images of unusual pixels, by the sentence that docs/data.md has for each data set of them."""
+"""Images of unusual pixels, by the sentence that docs/reference/data.md has for each of them."""
 
 from collections.abc import Callable
 from pathlib import Path

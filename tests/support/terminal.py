@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
+import pyte
+
 from compound.jobs.wording.plain_streams import open_streams
 from compound.orchestrator.__main__ import main
 
@@ -32,7 +34,7 @@ def on_terminal(action: Callable[[], object], columns: int = 120) -> str:
     return b"".join(chunks).decode()
 
 
-def command_on_terminal(*words: str) -> str:
+def command_on_terminal(*words: str, columns: int = 120) -> str:
     """Return what reaches a terminal of a command that runs in this process."""
 
     def command() -> None:
@@ -41,7 +43,39 @@ def command_on_terminal(*words: str) -> str:
         except SystemExit:
             return
 
-    return on_terminal(command)
+    return on_terminal(command, columns)
+
+
+class Shown:
+    """A terminal that has obeyed what was written to it."""
+
+    def __init__(self, columns: int, rows: int = 40) -> None:
+        self.screen = pyte.HistoryScreen(columns, rows, history=10_000, ratio=0.5)
+        self._stream = pyte.Stream(self.screen)
+
+    def take(self, written: str) -> "Shown":
+        self._stream.feed(written)
+        return self
+
+    @property
+    def lines(self) -> list[str]:
+        """What a person sees when scrolling up, without empty lines at the end."""
+        columns = range(self.screen.columns)
+        above = ["".join(line[x].data for x in columns) for line in self.screen.history.top]
+        lines = [line.rstrip() for line in (*above, *self.screen.display)]
+        return "\n".join(lines).rstrip().split("\n")
+
+    @property
+    def as_before(self) -> bool:
+        """Whether the cursor is seen, at the start of a line."""
+        return not self.screen.cursor.hidden and self.screen.cursor.x == 0
+
+
+def frames(written: str, columns: int) -> Iterator[list[str]]:
+    """Yield what a terminal shows each time before lines are written over, and at the end."""
+    shown = Shown(columns)
+    for part in written.replace("\x1b[J", "\0\x1b[J").split("\0"):
+        yield shown.take(part).lines
 
 
 @contextmanager

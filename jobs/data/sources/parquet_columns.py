@@ -1,6 +1,7 @@
 """The columns of a Parquet file: which images and labels they hold, and whether they fit."""
 
 import json
+from difflib import get_close_matches
 from typing import Literal
 
 import pyarrow as pa

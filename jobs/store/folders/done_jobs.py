@@ -6,7 +6,7 @@ read there.
 
 import os
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -121,6 +121,26 @@ class DoneJobs(ParquetCache):
         self.replace(_table(self._done.values()))
         self._written, self._changed, now = len(self._done), False, time.monotonic()
         self._due = now + max(_PAUSE, _IDLE * (now - began))
+
+
+def with_opened(
+    job_ids: Iterable[str],
+    done: Mapping[str, JobState],
+    stored: Collection[str],
+    root: str,
+    opened: Callable[[list[str]], Iterable[JobState]],
+) -> dict[str, JobState]:
+    """Return the states of jobs: of done ones from the index, those of the others are opened.
+
+    `stored` and `root`: see `has_lost`; `opened`: reads the states of several jobs.
+    """
+    ids = list(job_ids)
+    lost = {job for job in ids if job in done and has_lost(done[job], stored, root)}
+    states = {job: done[job] for job in ids if job in done and job not in lost}
+    unread = [job for job in ids if job in stored and job not in states]
+    states |= zip(unread, opened(unread), strict=True)
+    states = {job: states.get(job) or JobState(job=job, status="absent") for job in ids}
+    return states | {job: without_rows(states[job], done[job]) for job in lost}
 
 
 def has_lost(done: JobState, stored: Collection[str], root: str) -> bool:

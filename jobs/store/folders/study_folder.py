@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from compound.jobs.store.backend.files import Files
+from compound.jobs.store.backend.files import Entry, Files
 from compound.jobs.store.folders.contents import StudyContents
 from compound.jobs.store.folders.done_jobs import DoneJobs
 from compound.jobs.store.folders.planned_jobs import PlannedJobs
@@ -79,8 +79,12 @@ class StudyFolder:
 
     def sizes(self) -> dict[str, int]:
         """Return the size of each file in the folder, in bytes, by name."""
+        return {name: entry.size for name, entry in self.entries().items()}
+
+    def entries(self) -> dict[str, Entry]:
+        """Return the files in the folder, by name."""
         entries = self._files.entries(self._folder, deep=False)
-        return {entry.key.rpartition("/")[2]: entry.size for entry in entries}
+        return {entry.key.rpartition("/")[2]: entry for entry in entries}
 
     def path(self, name: str) -> str:
         """Return the address of a document; StoreError for a name outside the folder."""
@@ -147,6 +151,11 @@ class StudyFolder:
             where = self._files.locate(self._events)
             LOG.warning("%s: %d damaged lines are left out", where, events.count(None))
         return [event for event in events if event is not None]
+
+    def last_event(self) -> Event | None:
+        """Return the newest event; the others are not parsed. DamagedError: they are in no file."""
+        lines = reversed(self._files.lines(self._events))
+        return next((event for line in lines if (event := _from_line(line, self._seed))), None)
 
     def lost_events(self) -> LostLines:
         """Count the lines of events that cannot be read. DamagedError: they are in no file."""
@@ -253,11 +262,26 @@ def _from_line(line: bytes, seed: int) -> Event | None:
     return event if timed else event.model_copy(update={"wall_time": None})
 
 
-def stored_studies(files: Files) -> list[str]:
+def study_names(files: Files, *, lost: bool, newest: bool) -> list[str]:
+    """Return the names of studies; see `ArtifactStore.studies`."""
+    return (lost_studies if lost else _newest_studies if newest else _stored_studies)(files)
+
+
+def _stored_studies(files: Files) -> list[str]:
     """Return the names of the folders of studies; a link or a file among them is none."""
     no_folders = {entry.key for entry in files.entries("studies", deep=False)}
     names = filter(STUDY_NAME.fullmatch, files.names("studies"))
     return [name for name in names if f"studies/{name}" not in no_folders]
+
+
+def _newest_studies(files: Files) -> list[str]:
+    """Return the names of all studies, those first that were written last; reports do not count."""
+    ages: dict[str, float] = {}
+    for entry in files.entries("studies"):
+        study, _, file = entry.key.removeprefix("studies/").partition("/")
+        if STUDY_NAME.fullmatch(study) and file and kind_of(entry.key) != "text":
+            ages[study] = min(entry.age, ages.get(study, entry.age))
+    return sorted(ages, key=lambda study: (ages[study], study))
 
 
 def lost_studies(files: Files) -> list[str]:

@@ -24,8 +24,13 @@ def require_ray(runner: str, address: str | None) -> None:
         refuse({"--address": address}, why, "`--runner ray`, or no `--address`")
 
 
-def refuse_in_rehearsal(*, retry_failed: bool, profile: bool) -> None:
-    """Refuse what needs the store of a study beside `--fast-dev-run`. SpecError."""
+def refuse_in_rehearsal(plan: Path | None, *, retry_failed: bool, profile: bool) -> None:
+    """Refuse a plan, and what needs the store of a study, beside `--fast-dev-run`. SpecError."""
+    if plan is not None:
+        raise SpecError(
+            "a plan runs unchanged, so --fast-dev-run needs a spec",
+            next_step="compound run SPEC --fast-dev-run",
+        )
     refuse(
         {"--retry-failed": retry_failed, "--profile": profile},
         "`--fast-dev-run` keeps nothing, so it has no failed jobs and no trace",
@@ -66,3 +71,8 @@ def refuse_beside_files(output: Path | None, format: "Format | None") -> None:
         "`--parquet` and `--csv` name a file and its format",
         "`--parquet FILE` and `--csv FILE`, or `--output FILE` and `--format`",
     )
+
+
+def refuse_while_watching(*, as_json: bool) -> None:
+    """Refuse JSON that would have no end. SpecError."""
+    refuse({"--json": as_json}, "`--watch` is for people", "`--watch` or `--json`")

@@ -1,6 +1,6 @@
 """The table of the ways of scaling at equal cost, and what it shows."""
 
-from compound.orchestrator.cli.printing.output import note, print_table, say
+from compound.orchestrator.cli.printing.output import print_table, say
 from compound.orchestrator.cli.printing.phi_table import unsaid
 from compound.orchestrator.wording.names import WAYS
 from compound.orchestrator.wording.numbers import points, short
@@ -11,6 +11,7 @@ COLUMNS = (
     *(">phi", "along", ">cost", ">MACs", ">pixels", ">seeds"),
     *(">accuracy", ">interval", ">the choice leads by"),
 )
+KEEP = ("phi", "along", "accuracy", "interval", "the choice leads by")
 
 
 def show_along(compared: WaysCompared | None, answer: Answer | None) -> None:
@@ -21,11 +22,9 @@ def show_along(compared: WaysCompared | None, answer: Answer | None) -> None:
     cells = [_cells(point, leads.get((point.phi, point.along))) for point in compared.points]
     level = f"{100 * compared.level:g} % intervals"
     title = f"ways of scaling at equal cost, {level}; upper ends of leads count all ways and phi"
-    print_table(f"\n{title}", COLUMNS, cells)
+    print_table(f"\n{title}", COLUMNS, cells, KEEP)
     if text := unsaid(compared.sentence, answer):
         say(text)
-    for warning in compared.warnings:
-        note(f"warning: {warning}")
 
 
 def _cells(point: WayPoint, lead: WayLead | None) -> list[str]:

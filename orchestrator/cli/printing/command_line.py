@@ -10,7 +10,7 @@ import shutil
 
 DEFAULT_STORE = "runs"
 _NAMES = (
-    "advise|compare|count|data|doctor|export|fsck|gc|init|logs|metrics|models|plan|query|report|"
+    "advise|compare|count|data|doctor|export|dashboard|fsck|gc|init|jobs|list|logs|metrics|models|plan|query|report|"
     "retry|run|schema|status|stop|submit|validate|verify"
 )
 _COMMAND = re.compile(rf"(?<![\w./'\"-])(?<!-m )compound(?= (?:{_NAMES})\b)")

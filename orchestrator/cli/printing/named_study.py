@@ -4,10 +4,9 @@ from pathlib import Path
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.printing.command_line import DEFAULT_STORE
-from compound.orchestrator.losses.study_losses import checkable_jobs, lost_study, study_folder
+from compound.orchestrator.losses.study_losses import checkable_jobs, study_folder, unknown_study
 from compound.orchestrator.records.documents import Documents, documents
-from compound.orchestrator.wording.numbers import closest
-from compound.schemas.errors import SpecError, StoreError
+from compound.schemas.errors import SpecError
 from compound.schemas.store_uri import masked
 
 
@@ -52,16 +51,3 @@ def opened(study: str, uri: str | None) -> tuple[str, ArtifactStore]:
 def is_spec(study: str) -> bool:
     """Whether that is the path of a spec, and not a study's name, which has no dots."""
     return study.endswith((".yaml", ".yml"))
-
-
-def unknown_study(study: str, store: ArtifactStore) -> StoreError:
-    """Return the error for a study that a store does not have, or has lost."""
-    if lost := lost_study(store, study):
-        return lost
-    studies = store.studies()
-    return StoreError(
-        f"no study is called '{study}'{closest(study, studies)}",
-        where=store.uri,
-        allowed=", ".join(studies) or "this store has no study yet",
-        next_step="compound run SPEC    # SPEC: the spec of the study to begin",
-    )

@@ -1,20 +1,23 @@
-"""How commands print: data to stdout as JSON or as tables, words beside it to stderr."""
+"""How commands print: data to stdout as JSON or as tables, words beside it to stderr.
+
+On a terminal everything fits its width; elsewhere lines and tables have the width that they need.
+"""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
-from io import StringIO
 from typing import Any, TextIO
 
 from compound.jobs.wording.plain_streams import obeying, write_styled
 from compound.jobs.wording.printable import in_line
 from compound.orchestrator.cli.printing.command_line import as_typed, typed_program
+from compound.orchestrator.cli.printing.tables import Column, Layout, laid_out
+from compound.orchestrator.cli.printing.widths import wrapped
 from compound.schemas.errors import after_check, end_with
 
-_MANY = 500
-"""Rows from which on a table is printed without wrapping and colours."""
-_WIDE = 150
-"""Columns where stdout is no terminal: pipes and logs should not lose cells."""
+_USUAL, _LEAST = 80, 20
+"""Columns of a terminal that does not say how many it has, and the fewest that are served."""
 
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:
@@ -23,60 +26,64 @@ def print_json(value: Any, *, indent: int | None = 2) -> None:
     sys.stdout.flush()
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table; columns that start with `>` are numbers, set to the right.
+def print_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    keep: Sequence[str] = (),
+) -> None:
+    """Print a table; on a terminal only the columns that fit, with what was left out.
 
-    A title that begins with a newline has an empty line above it.
+    A title that begins with a newline has an empty line above it. `columns`: headings with their
+    signs, see `Column`; `keep`: the headings that matter most, see `laid_out`.
     """
     if title.startswith("\n"):
         say()
-    heads, cells = [in_line(column) for column in columns], [[*map(in_line, row)] for row in rows]
-    if len(cells) > _MANY:
-        _print_long(in_line(title.removeprefix("\n")), heads, cells)
-    else:
-        _print_styled(in_line(title.removeprefix("\n")), heads, cells)
+    lines = [[*map(in_line, row)] for row in rows]
+    values = zip(*lines, strict=True) if lines else [()] * len(columns)
+    table = [Column(in_line(name), tuple(cell)) for name, cell in zip(columns, values, strict=True)]
+    width = terminal_width(sys.stdout)
+    layout = laid_out(table, width, keep)
+    _print_bold(wrapped(in_line(title.removeprefix("\n")), width) if title.strip() else [])
+    _print_bold(layout.heading())
+    sys.stdout.write("".join(f"{line}\n" for line in layout.rows()))
+    if layout.left_out:
+        say(_left_out(layout))
     sys.stdout.flush()
 
 
-def _print_styled(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console  # what prints thousands of rows need not wait for it
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for column in columns:
-        right = column.startswith(">")
-        table.add_column(column.removeprefix(">"), justify="right" if right else "left")
-    for row in rows:
-        table.add_row(*row)
-    terminal = is_terminal(sys.stdout)
-    styled = StringIO()
-    console = Console(
-        # Not stdout itself: where that is a closed pipe, rich ends the process with code 1.
-        file=styled,
-        force_terminal=terminal or None,
-        width=None if terminal else _WIDE,
-        highlight=False,
-        # `[bold]` and `:dog:` in a name are no signs for rich.
-        markup=False,
-        emoji=False,
-    )
-    console.print(table)
-    write_styled(sys.stdout, styled.getvalue())
+def _left_out(layout: Layout) -> str:
+    names = ", ".join(layout.left_out)
+    return f"left out: {names} (a terminal of {layout.needed} columns has them, and --json)"
 
 
-def _print_long(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Set a table of thousands of rows without rich, which takes a millisecond for each."""
-    lines = [[column.removeprefix(">") for column in columns], *rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    signs = [">" if column.startswith(">") else "<" for column in columns]
-    form = "  ".join(f"{{:{sign}{width}}}" for sign, width in zip(signs, widths, strict=True))
-    text = "\n".join(form.format(*line).rstrip() for line in lines)
-    sys.stdout.write(f"{title}\n{text}\n")
+def _print_bold(lines: Iterable[str]) -> None:
+    begin, end = ("\x1b[1m", "\x1b[0m") if is_styled(sys.stdout) else ("", "")
+    write_styled(sys.stdout, "".join(f"{begin}{line}{end}\n" for line in lines))
+
+
+def is_styled(stream: TextIO) -> bool:
+    """Whether a stream is a terminal that may be sent styles (no-color.org)."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return is_terminal(stream) and not plain
 
 
 def is_terminal(stream: TextIO) -> bool:
     """Whether a stream ends in a terminal. Only what prints here may use its controls."""
     return obeying(stream).isatty()
+
+
+def terminal_width(stream: TextIO) -> int | None:
+    """Return how many columns the terminal of a stream has; None: it is no terminal.
+
+    COLUMNS counts before what the terminal says, as for other programs.
+    """
+    if not is_terminal(stream):
+        return None
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        return max(_LEAST, int(columns))
+    return max(_LEAST, os.get_terminal_size(obeying(stream).fileno()).columns or _USUAL)
 
 
 def say(*lines: str) -> None:
@@ -88,6 +95,13 @@ def say(*lines: str) -> None:
 def note(*lines: str) -> None:
     r"""Print lines beside the answer, to stderr; a newline in one of them is shown as `\n`."""
     _print_lines(sys.stderr, lines)
+
+
+def fitting(error: str, stream: TextIO) -> str:
+    """Return an error in lines that fit a stream; its excerpt of a file stays as it is."""
+    width, (head, *rest) = terminal_width(stream), error.split("\n")
+    parts = (wrapped(x, width) if x.startswith(("  allowed: ", "  next: ")) else [x] for x in rest)
+    return "\n".join([*wrapped(head, width), *(line for part in parts for line in part)])
 
 
 def end_after(lost: Iterable[str]) -> None:
@@ -104,6 +118,7 @@ def note_lost(lost: Iterable[str]) -> None:
 
 
 def _print_lines(stream: TextIO, lines: Sequence[str]) -> None:
-    program = typed_program(sys.argv[0])
-    stream.write("".join(f"{in_line(as_typed(line, program))}\n" for line in lines or ("",)))
+    program, width = typed_program(sys.argv[0]), terminal_width(stream)
+    texts = [in_line(as_typed(line, program)) for line in lines or ("",)]
+    stream.write("".join(f"{part}\n" for text in texts for part in wrapped(text, width)))
     stream.flush()

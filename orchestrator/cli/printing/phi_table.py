@@ -1,8 +1,7 @@
-"""The answer on a terminal: its sentence, and a row for each phi in at most 80 columns."""
+"""The answer on a terminal: its sentence, and a row for each phi."""
 
 import re
 from collections.abc import Iterator
-from textwrap import wrap
 
 from compound.orchestrator.answer.answer_text import (
     amount_text,
@@ -17,8 +16,8 @@ from compound.orchestrator.wording.names import WAYS
 from compound.orchestrator.wording.numbers import short
 from compound.schemas.answer import Answer, AnswerRow, Doubling, HourUnit, Reached
 
-WIDTH = 80
-"""Columns of a terminal that nobody has made wider."""
+KEEP = ("phi", "accuracy, %", "cost", "params", "points")
+"""The columns that matter most."""
 LEAST = 0.001
 """Hours, and money, below which a table has no digits; JSON has all of them."""
 NONE_YET = "There is no answer yet: the search has no verdict."
@@ -50,9 +49,8 @@ def show_phis(answer: Answer | None) -> None:
     for way in ways:
         rows = [_cells(row, unit, priced=priced) for row in answer.rows if row.way == way]
         along = f", along {WAYS[way]}" if len(ways) > 1 else ""
-        print_table(f"\nfamily{along}", columns, rows)
-    for line in explained(answer):
-        say(*wrap(line, WIDTH))
+        print_table(f"\nfamily{along}", columns, rows, KEEP)
+    say(*explained(answer))
 
 
 def _unit(answer: Answer) -> HourUnit:

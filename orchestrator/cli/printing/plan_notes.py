@@ -3,7 +3,13 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from compound.orchestrator.forecast.budget_check import warnings
+from compound.orchestrator.plan.image_warnings import image_warnings
+from compound.orchestrator.plan.too_little import too_little
 from compound.orchestrator.plan.variant_dropout import variant_note
+from compound.orchestrator.wording.class_warnings import class_warnings
+from compound.orchestrator.wording.final_texts import part_warnings
+from compound.orchestrator.wording.ranked_warnings import ranked
 from compound.schemas.architecture import Architecture, Candidate, Network
 from compound.schemas.factory import FactoryNetwork
 
@@ -25,6 +31,28 @@ def plan_notes(prepared: "Prepared") -> list[str]:
     start = plan.jobs[0].request.job.architecture
     of_family = plan.family.notes if plan.family else ()
     return [*_counted(plan.baseline), *variant_note(prepared.spec), *_epsilon(start), *of_family]
+
+
+def plan_warnings(prepared: "Prepared") -> list[str]:
+    """Return what a plan warns of, what costs the answer most first."""
+    spec, plan = prepared.spec, prepared.plan
+    return ranked(
+        (
+            *class_warnings(plan.data),
+            *too_little(spec, plan.data),
+            *image_warnings(plan.data, _resolutions(prepared)),
+            *plan.warnings,
+            *part_warnings(plan.data),
+            *warnings(spec, prepared.forecast),
+        )
+    )
+
+
+def _resolutions(prepared: "Prepared") -> set[int]:
+    """Return the pixels on a side of every network that may be trained."""
+    networks = (prepared.plan.baseline, *prepared.plan.trained)
+    members = prepared.forecast.family.members
+    return {n.architecture.resolution for n in networks} | {round(m.resolution[1]) for m in members}
 
 
 def _epsilon(network: Network) -> Iterator[str]:

@@ -1,16 +1,17 @@
 """How a plan is shown: what each network is, then what its jobs take."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from compound.orchestrator.cli.printing.cautions import cautions
 from compound.orchestrator.cli.printing.output import note, print_table, say
-from compound.orchestrator.cli.printing.plan_notes import plan_notes
+from compound.orchestrator.cli.printing.plan_notes import plan_notes, plan_warnings
 from compound.orchestrator.forecast.placement import sentence
 from compound.orchestrator.kinds.all_kinds import KINDS
+from compound.orchestrator.records.study_networks import names_of_plan
 from compound.orchestrator.wording.final_texts import planned_text
 from compound.orchestrator.wording.ledger_text import ledger_lines
 from compound.orchestrator.wording.numbers import counted, duration, short, size
+from compound.orchestrator.wording.ranked_warnings import first_few
 from compound.schemas.architecture import Candidate
 from compound.schemas.forecast import Basis, Demand, MemberForecast, Range, Total
 from compound.schemas.machine.device import DeviceProfile, ProbePoint
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 NETWORKS = (
     "network",
-    "role",
+    "|role",
     ">alpha",
     ">beta",
     ">gamma",
@@ -32,8 +33,12 @@ NETWORKS = (
     ">activations",
     ">pixels",
     ">points",
-    "depth/width/resolution",
+    "depth / width / resolution",
 )
+KEEP = ("network", "cost", "role", "params", "MACs", "pixels")
+"""Of each table the columns that matter most."""
+KEEP_DEMANDS = ("network", "memory", "job", "jobs", "GPU-hours", "CPU-hours", "money", "step")
+KEEP_FAMILY = ("phi", "along", "cost", "memory", "all jobs", "GPU-hours", "CPU-hours", "money")
 DEMANDS = (
     "network",
     ">jobs",
@@ -62,11 +67,11 @@ PROBED = (
     ">pixels",
     ">images",
     ">step",
-    ">predicted",
-    ">error",
+    ">predicted step",
+    ">step's error",
     ">memory",
-    ">predicted",
-    ">error",
+    ">predicted memory",
+    ">memory's error",
 )
 
 
@@ -90,33 +95,40 @@ def _point(point: ProbePoint) -> list[str]:
     ]
 
 
-def show(prepared: "Prepared") -> None:
-    """Print a plan with everything that is known of it."""
+def show(prepared: "Prepared", every: str) -> None:
+    """Print a plan with everything that is known of it; the command `every` has all warnings."""
     plan = prepared.plan
     networks = (plan.baseline, *plan.trained)
     title = KINDS[prepared.spec.kind].title(prepared.spec, plan)
-    print_table(title, NETWORKS, [_network(candidate) for candidate in networks])
+    names = names_of_plan(networks)
+    rows = [_network(candidate, names[candidate.id]) for candidate in networks]
+    print_table(title, NETWORKS, rows, KEEP)
     _say_data(prepared)
     _say_start(plan.jobs[0].request.job.weights)
     for line in plan_notes(prepared):
         say(line)
     hours = _hours_name(prepared)
-    print_table("\nwhat each network's jobs take", (*DEMANDS, *hours), _demands(prepared))
+    print_table(
+        "\nwhat each network's jobs take",
+        (*DEMANDS, *hours),
+        _demands(prepared, names),
+        KEEP_DEMANDS,
+    )
     if prepared.forecast.family.members:
         along = len(prepared.spec.ways) > 1
         members = [_member(member, along) for member in prepared.forecast.family.members]
         columns = (*FAMILY[:1], *(["along"] if along else []), *FAMILY[1:], *hours)
         title = "family: least and most of all that the search may choose"
-        print_table(f"\n{title}", columns, members)
+        print_table(f"\n{title}", columns, members, KEEP_FAMILY)
     _say_totals(prepared)
-    for warning in cautions(prepared):
-        note(f"warning: {warning}")
+    for line in first_few(plan_warnings(prepared), every):
+        note(line)
 
 
-def _network(candidate: Candidate) -> list[str]:
+def _network(candidate: Candidate, name: str) -> list[str]:
     triple, cost, shares = candidate.coefficients, candidate.cost, candidate.shares
     return [
-        candidate.id[:8],
+        name,
         ", ".join(candidate.roles) or "scaled",
         *(f"{value:.3f}" for value in triple.model_dump().values()),
         f"{triple.nominal:.2f}x",
@@ -149,7 +161,7 @@ def _say_start(weights: WeightsRef | None) -> None:
         say(f"starts from {weights.spec.path} (sha256 {weights.sha256[:12]}){rest}")
 
 
-def _demands(prepared: "Prepared") -> Iterator[list[str]]:
+def _demands(prepared: "Prepared", names: Mapping[str, str]) -> Iterator[list[str]]:
     """Yield a row a network: its jobs differ in nothing but their seeds."""
     by_network: dict[str, list[Demand]] = {}
     for demand in prepared.forecast.demands.values():
@@ -157,7 +169,7 @@ def _demands(prepared: "Prepared") -> Iterator[list[str]]:
     for network, demands in by_network.items():
         first, number = demands[0], len(demands)
         yield [
-            network[:8],
+            names.get(network, network[:8]),
             str(number),
             str(first.micro_batch),
             short(first.fitting_batch),

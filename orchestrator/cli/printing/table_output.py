@@ -23,6 +23,9 @@ from compound.schemas.errors import SpecError
 
 _MOMENTS = ("wall_time", "updated")
 """Columns of seconds since 1970."""
+_KEEP = ("label", "epoch", "name", "value", "test_accuracy", "validation_accuracy")
+"""Columns of the store's tables that a narrow terminal shows first."""
+_SHORT = 32
 
 Format = Literal["table", "csv", "json", "parquet"]
 
@@ -129,9 +132,17 @@ def _finite(value: Any) -> Any:
 
 
 def _show(table: pa.Table, title: str) -> None:
-    signs = [">" if _is_number(field.type) else "" for field in table.schema]
-    heads = [f"{sign}{name}" for sign, name in zip(signs, table.column_names, strict=True)]
-    print_table(title, heads, [list(line) for line in zip(*_cells(table), strict=True)])
+    columns = [[*column] for column in _cells(table)]
+    pairs = zip(table.schema, columns, strict=True)
+    heads = [f"{_sign(field.type, column)}{field.name}" for field, column in pairs]
+    print_table(title, heads, zip(*columns, strict=True), _KEEP)
+
+
+def _sign(kind: pa.DataType, column: Iterable[str]) -> str:
+    """Return the sign of a column, see `Column`: short texts stay whole."""
+    if _is_number(kind):
+        return ">"
+    return "~" if any(len(cell) > _SHORT for cell in column) else ""
 
 
 def _cells(table: pa.Table) -> Iterator[Iterable[str]]:

@@ -46,7 +46,8 @@ def clock_warning(events: Iterable[Event]) -> str:
     seconds = clock_difference(events)
     if seconds <= _SECOND:
         return ""
-    return f"warning: the clocks of hosts differ by {duration(seconds)} or more: docs/protocol.md"
+    apart = f"the clocks of hosts differ by {duration(seconds)} or more"
+    return f"warning: {apart}: docs/explanation/protocol.md"
 
 
 def since_text(since: float, now: float) -> str:

@@ -25,8 +25,8 @@ from compound.schemas.data_ledger import DataLedger, LeftOut, PartLedger
 from compound.schemas.errors import CompoundError, SpecError
 from compound.schemas.study import AnySpec
 
-PARTS = ("part", ">found", ">taken", ">left out", "where")
-LEFT_OUT = ("part", ">count", "reason", "such as")
+PARTS = ("part", ">found", ">taken", ">left out", "~where")
+LEFT_OUT = ("part", ">count", "|reason", "~for example")
 CLASSES = 20
 """Classes that are listed; more are in the JSON."""
 
@@ -151,7 +151,7 @@ def _show(name: str, info: DataInfo) -> None:
     if rows:
         print_table("\nleft out", LEFT_OUT, rows)
     if len(info.classes) <= CLASSES:
-        columns = ("class", *(f">{part.part}" for part in ledger.parts))
+        columns = ("~class", *(f">{part.part}" for part in ledger.parts))
         print_table("\nimages of each class", columns, _classes(info, ledger))
     say()
     for text in class_warnings(info):

@@ -47,7 +47,7 @@ def plan(path: Path, overrides: list[str], options: Options) -> None:
         # A plan that will run exactly as it is has to know which images can be decoded.
         prepared = examine(file.spec, networks, decode=options.output is not None)
         say_builds(networks)
-        _show(prepared, as_json=options.as_json)
+        _show(file, prepared, as_json=options.as_json)
         refuse(prepared, samples(prepared, networks), options.address)
     except CompoundError as error:
         raise file.explain(error, output=options.output) from None
@@ -59,12 +59,12 @@ def plan(path: Path, overrides: list[str], options: Options) -> None:
         say(f"next: {_next(file, options, prepared)}")
 
 
-def _show(prepared: Prepared, *, as_json: bool) -> None:
+def _show(file: SpecFile, prepared: Prepared, *, as_json: bool) -> None:
     """Print a plan, also one that is refused: its figures say why."""
     if as_json:
         print_json(plan_json(prepared))
     else:
-        show(prepared)
+        show(prepared, file.command("plan", json=True))
 
 
 def _next(file: SpecFile, options: Options, prepared: Prepared) -> str:

@@ -43,14 +43,14 @@ def _checked(file: SpecFile, allow_import: bool) -> dict[str, Any]:
         return _report(file, [], [_OWN_CODE], [])
     # What plans takes half a second to import, which a mistake in the spec need not wait for.
     from compound.orchestrator.cli.parsing.allow_import import networks_for
-    from compound.orchestrator.cli.printing.cautions import cautions
+    from compound.orchestrator.cli.printing.plan_notes import plan_warnings
     from compound.orchestrator.prepare import examine, samples
     from compound.orchestrator.refusals import refuse, unchecked
 
     networks = networks_for(file, "", allow_import)
     prepared = examine(file.spec, networks)
     refuse(prepared, samples(prepared, networks))
-    return _report(file, _seen(prepared), unchecked(prepared), cautions(prepared))
+    return _report(file, _seen(prepared), unchecked(prepared), plan_warnings(prepared))
 
 
 def _report(

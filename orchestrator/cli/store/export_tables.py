@@ -11,10 +11,10 @@ import pyarrow.parquet
 from compound.jobs.wording.os_errors import refused_as
 from compound.orchestrator.cli.printing.named_study import find, opened
 from compound.orchestrator.cli.printing.output import end_after, note, print_json, say
-from compound.orchestrator.cli.printing.study_status import StudyStatus
 from compound.orchestrator.cli.printing.table_output import Format, emit, emit_parts
 from compound.orchestrator.losses.read_tables import read_tables
 from compound.orchestrator.losses.study_losses import StudyLosses
+from compound.orchestrator.overview.study_status import StudyStatus
 from compound.orchestrator.records.arrow_tables import (
     METRICS,
     TABLES,

@@ -1,6 +1,7 @@
 """`compound fsck`: what lies in a store and should not, or does not and should."""
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,7 +20,8 @@ from compound.schemas.errors import StoreError, after_check, end_with
 from compound.schemas.job import TrainJob
 
 DEFAULT_HOURS = 24.0
-_COLUMNS = ("problem", "job or study", "file", ">MB", "what", "next")
+_COLUMNS = ("problem", "job or study", "~file", ">MB", "|what")
+_KEEP = ("problem", "file", "what")
 
 
 @dataclass(frozen=True)
@@ -129,8 +131,11 @@ class _Plans:
 def _show(findings: list[Finding], tally: FindingCounts, where: str) -> None:
     if findings:
         rows = [[*_cells(finding)] for finding in findings]
-        print_table(f"found in {where}", _COLUMNS, rows)
+        print_table(f"found in {where}", _COLUMNS, rows, _KEEP)
         say()
+        steps = Counter(finding.next_step for finding in findings if finding.next_step)
+        for step, number in steps.items():
+            say(f"next for {counted(number, 'file')}: {step}")
     counts = ", ".join(f"{count:,} {problem}" for problem, count in summary(findings).items())
     read = f"{counted(tally.files, 'file')} read, {megabytes(tally.bytes)}"
     say(f"{where}: {read}; {counts or 'clean'}")
@@ -163,4 +168,3 @@ def _cells(finding: Finding) -> Iterator[str]:
     yield finding.key
     yield f"{finding.size / 1e6:,.1f}"
     yield finding.what
-    yield finding.next_step

@@ -105,9 +105,8 @@ def _show(
     rows = [[pruning.job, labels[pruning.job], *_cells(pruning)] for pruning in gone]
     if rows:
         title = "removed" if options.yes else "would be removed"
-        print_table(
-            f"{title} from {store.uri}", ("job", "label", "checkpoints", ">kept", ">MB"), rows
-        )
+        columns = ("id", "job", "|checkpoints", ">kept", ">MB")
+        print_table(f"{title} from {store.uri}", columns, rows, ("job", "checkpoints", "MB"))
     left = [pruning for pruning in done if pruning.reason and pruning.reason != "it has not ended"]
     for pruning in left:
         note(f"{labels[pruning.job]} ({pruning.job}) is left as it is: {pruning.reason}")

@@ -54,7 +54,8 @@ def _show(store: ArtifactStore, audit: Audit, resume: str) -> None:
     rows = [[file.owner, file.file, file.problem] for file in audit.damaged]
     counts = Counter(file.kind for file in audit.damaged)
     listed = ", ".join(f"{number:,} {_WORDS[kind]}" for kind, number in counts.most_common())
-    print_table(f"damaged or missing in {store.uri}", ("job or study", "file", "problem"), rows)
+    columns = ("job or study", "~file", "|problem")
+    print_table(f"damaged or missing in {store.uri}", columns, rows, ("file", "problem"))
     say("", f"{amount} checked: {listed}")
     say(
         f"next: {commented(resume)}",

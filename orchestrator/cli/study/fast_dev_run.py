@@ -4,33 +4,24 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.answer.stored_answer import stored_answer
 from compound.orchestrator.cli.printing.output import print_json, say
 from compound.orchestrator.cli.study import run as run_command
-from compound.orchestrator.cli.study import spec_to_run
 from compound.orchestrator.cli.study.report import write_report
 from compound.orchestrator.cli.study.status import say_failures, stored_failures
 from compound.orchestrator.kinds.all_kinds import KINDS
 from compound.orchestrator.records.documents import written
 from compound.orchestrator.spec.fast_dev_run import BATCHES
 from compound.orchestrator.spec.load import SpecFile
-from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.numbers import counted
-from compound.schemas.errors import RunError, SpecError, StoreError, after_jobs, end_with
+from compound.schemas.errors import RunError, StoreError, after_jobs, end_with
 from compound.schemas.store_uri import bucket_of
 
 
-def run(path: Path | None, overrides: list[str], options: run_command.Options) -> None:
+def run(file: SpecFile, options: run_command.Options) -> None:
     """Rehearse a study, and print what works. RunError: a job failed, or a later step."""
-    if options.plan is not None:
-        raise SpecError(
-            "a plan runs unchanged, so --fast-dev-run needs a spec",
-            next_step=command("run", ("SPEC",), fast_dev_run=True),
-        )
-    file = spec_to_run.source(path, overrides, options.plan)
     spec = KINDS[file.spec.kind].rehearsal(file.spec)
     with _scratch(replace(file, spec=spec)) as rehearsed:
         ending = run_command.run_to_end(rehearsed, replace(options, reads_test=False))

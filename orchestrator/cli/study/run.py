@@ -15,6 +15,7 @@ from compound.orchestrator.analyse.failed_jobs import Group
 from compound.orchestrator.cli.parsing.allow_import import folders, networks_for
 from compound.orchestrator.cli.printing.closed_streams import unread_output
 from compound.orchestrator.cli.printing.output import note
+from compound.orchestrator.cli.printing.progress_screen import shown
 from compound.orchestrator.cli.study.run_summary import (
     Reached,
     RunSummary,
@@ -116,10 +117,15 @@ class Options:
 
 
 def run(path: Path | None, overrides: list[str], options: Options) -> None:
+    """Run or resume the study of a spec or a plan; see `run_spec`."""
+    run_spec(source(path, overrides, options.plan), options)
+
+
+def run_spec(file: SpecFile, options: Options) -> None:
     """Run or resume a study, print what it found, and end with the code of how its jobs ended."""
     if hiding := users_compound(Path()):
         note(f"warning: {hiding}; not affected: {WAY_OUT}")
-    run_file(source(path, overrides, options.plan), options)
+    run_file(file, options)
 
 
 def run_file(file: SpecFile, options: Options) -> None:
@@ -214,7 +220,9 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
             note=note,
         ) as backend:
             _note_placement(spec, backend, prepared, options)
-            with assembled(spec, store, backend, profile=options.profile, note=note) as parts:
+            with assembled(
+                spec, store, backend, profile=options.profile, note=note, screen=shown
+            ) as parts:
                 limit, observers = parts
                 text, retry = file.source.text, options.retry_failed
                 study = Study(

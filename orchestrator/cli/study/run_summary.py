@@ -1,5 +1,6 @@
 """What `compound run` prints when it ends: the verdict, the family, and what to type next."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -11,11 +12,14 @@ from compound.orchestrator.cli.printing.output import note, print_json, print_ta
 from compound.orchestrator.cli.printing.phi_table import say_answer, show_phis
 from compound.orchestrator.cli.study.report import report_or_reason
 from compound.orchestrator.forecast.budget_check import exceeded
+from compound.orchestrator.plan.too_little import too_little
 from compound.orchestrator.records.documents import Documents
+from compound.orchestrator.records.study_networks import names_of_study
 from compound.orchestrator.study import Outcome
 from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.numbers import short
+from compound.orchestrator.wording.ranked_warnings import first_few, ranked
 from compound.schemas.answer import Answer
 from compound.schemas.errors import ReportError
 from compound.schemas.metrics import ACCURACY
@@ -26,7 +30,8 @@ Reached = Outcome | Literal["spent", "failed"]
 """`spent`: stopped at the budget's limit; `failed`: nothing of the search can be used."""
 
 
-MEMBERS = ("network", ">phi", ">cost", ">params", ">MACs", ">pixels", "status", ">accuracy")
+MEMBERS = (">phi", "network", ">cost", ">params", ">MACs", ">pixels", "status", ">accuracy")
+KEEP = ("phi", "network", "accuracy", "status")
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,8 @@ def show(store: ArtifactStore, stored: Documents, summary: RunSummary) -> Report
 
     Returns why there is no report, where one is wanted and cannot be drawn here.
     """
+    if summary.drawn:
+        note("drawing the report ...")
     answer = stored_answer(store, stored)
     drawn = report_or_reason(store, stored, answer) if summary.drawn else None
     report = drawn if isinstance(drawn, str) else None
@@ -76,31 +83,46 @@ def show(store: ArtifactStore, stored: Documents, summary: RunSummary) -> Report
         return missing
     say()
     say_answer(answer)
-    for text in class_warnings(stored.data) if stored.data else ():
-        note(f"warning: {text}")
     _say_verdict(stored)
     show_phis(answer)
     _show_members(store, stored)
-    show_final(stored.test)
+    show_final(stored.test, names_of_study(stored))
     if stored.law:
         say("", stored.law.sentence)
     show_along(stored.along, answer)
+    spec = stored.record.spec
+    every = command("status", (spec.name,), store=spec.store, warnings=True)
+    for line in first_few(_warnings(stored), every):
+        note(line)
     _say_next(stored.record.spec, summary, report)
     return missing
 
 
+def _warnings(stored: Documents) -> Iterator[str]:
+    """Yield what a study's documents warn of, in no order."""
+    if stored.data:
+        yield from (*class_warnings(stored.data), *too_little(stored.record.spec, stored.data))
+    yield from stored.verdict.warnings if stored.verdict else ()
+    yield from stored.gate.warnings if stored.gate else ()
+    yield from (stored.test.outdated, *stored.test.warnings) if stored.test else ()
+    yield from stored.along.warnings if stored.along else ()
+
+
 def _show_members(store: ArtifactStore, stored: Documents) -> None:
-    """Print how many jobs of each member of the family are done, and their mean accuracy."""
-    rows = [_member_cells(row) for row in family_rows(store, stored)]
-    if rows:
-        print_table("\nmembers", MEMBERS, rows)
+    """Print how many jobs of each member of the family are done, where it is not all of them.
+
+    The table of phi says the rest.
+    """
+    members = family_rows(store, stored)
+    if any(row["done"] < row["jobs"] for row in members):
+        print_table("\nmembers", MEMBERS, [_member_cells(row) for row in members], KEEP)
 
 
 def _member_cells(row: dict[str, Any]) -> list[str]:
     accuracy = row["accuracy"]
     return [
-        row["architecture"][:8],
         f"{row['phi']:g}",
+        row["network"],
         f"{row['ratio']:.2f}x",
         f"{row['params']:,}",
         short(row["macs"]),
@@ -144,7 +166,7 @@ def _in_json(
         "store": store.uri,
         "status": summary.ending,
         "failed": summary.failed,
-        "warnings": list(class_warnings(stored.data)) if stored.data else [],
+        "warnings": ranked(_warnings(stored)),
         **{name: part.model_dump(mode="json") if part else None for name, part in parts.items()},
         "family": family_rows(store, stored),
         "report": report,
@@ -157,14 +179,10 @@ def _say_verdict(stored: Documents) -> None:
         say("", f"{stored.verdict.reason} {stored.verdict.beside}".rstrip())
         if stored.verdict.images and not stored.verdict.images.unknown:
             say(stored.verdict.images.sentence)
-        for warning in stored.verdict.warnings:
-            note(f"warning: {warning}")
     if stored.sensitivity:
         say(stored.sensitivity.sentence)
     if stored.gate:
         say(stored.gate.sentence)
-        for warning in stored.gate.warnings:
-            note(f"warning: {warning}")
 
 
 def further(stored: Documents, ending: Reached) -> tuple[list[str], str]:
@@ -183,14 +201,16 @@ def further(stored: Documents, ending: Reached) -> tuple[list[str], str]:
 def family_rows(store: ArtifactStore, stored: Documents) -> list[dict[str, Any]]:
     """Return each member on the choice's line with its cost and mean accuracy."""
     members = stored.family.line if stored.family else ()
-    return [_family_row(member, store) for member in members]
+    names = names_of_study(stored)
+    return [_family_row(member, store, names[member.network.id]) for member in members]
 
 
-def _family_row(member: Member, store: ArtifactStore) -> dict[str, Any]:
+def _family_row(member: Member, store: ArtifactStore, name: str) -> dict[str, Any]:
     results = store.results([job.request.job.id for job in member.jobs])
     scores = [r.metrics[ACCURACY] for r in results.values() if r.status == "done"]
     return {
         "phi": member.phi,
+        "network": name,
         "architecture": member.network.id,
         "ratio": member.network.ratio,
         **member.network.cost.model_dump(),

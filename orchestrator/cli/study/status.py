@@ -1,7 +1,6 @@
 """`compound status`: what a store knows of a study."""
 
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -11,86 +10,126 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.planned_jobs import Line
 from compound.orchestrator.analyse.failed_jobs import Group, facts, grouped, outcomes, too_fast
-from compound.orchestrator.answer.so_far import Work
 from compound.orchestrator.cli.printing.named_study import opened
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.cli.printing.phi_table import say_answer, show_phis, unsaid
-from compound.orchestrator.cli.printing.study_status import StudyStatus
-from compound.orchestrator.cli.printing.waiting_lines import clock_warning, waiting_lines
+from compound.orchestrator.cli.printing.waiting_lines import (
+    clock_warning,
+    since_text,
+    waiting_lines,
+)
 from compound.orchestrator.forecast.budget_check import spent_text
-from compound.orchestrator.losses.study_losses import (
-    StudyLosses,
-)
-from compound.orchestrator.records.documents import (
-    ALONG,
-    BASELINE,
-    VERDICT,
-    Documents,
-    documents,
-)
+from compound.orchestrator.losses.study_losses import StudyLosses
+from compound.orchestrator.overview.study_now import StudyNow, study_now
+from compound.orchestrator.overview.study_status import StudyStatus
+from compound.orchestrator.plan.too_little import too_little
+from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.records.job_list import lines_of, once
-from compound.orchestrator.timeline.job_standing import Standing, standing_of
+from compound.orchestrator.timeline.job_progress import JobProgress
+from compound.orchestrator.timeline.job_standing import standing_of
 from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.commands import command, commented, resuming
-from compound.orchestrator.wording.final_texts import final_lines
+from compound.orchestrator.wording.final_texts import final_text
 from compound.orchestrator.wording.ledger_text import ledger_lines
 from compound.orchestrator.wording.missing_texts import missing_rows
+from compound.orchestrator.wording.network_names import network_names
+from compound.orchestrator.wording.ranked_warnings import every_one, first_few
 from compound.schemas.answer import Answer
 from compound.schemas.errors import after_check, end_with
 from compound.schemas.metrics import ACCURACY
 
-_ENDED = {"done", "failed", "pruned"}
+COLUMNS = ("phase", "job", "id", "status", ">epoch", ">accuracy", "|cause")
+KEEP = ("job", "status", "epoch", "accuracy", "cause")
+RUNNING = ("job", ">epochs", ">accuracy", ">images/s", "since", "~worker")
 
 
-def status(study: str, uri: str | None, *, as_json: bool) -> None:
+def status(study: str, uri: str | None, *, as_json: bool, all_warnings: bool = False) -> None:
     """Print where every job of a study stands."""
     name, store = opened(study, uri)
-    study_status = StudyStatus.of(store, name)
-    planned, listed = study_status.planned, study_status.listed
-    stored = store.standing(name, listed, [line.job for line in planned], brief=not as_json)
-    states, standing, events = standing_of(store.study(name), stored)
-    groups = failed_groups(planned, states)
-    pairs = [(line, states[line.job], standing[line.job]) for line in planned]
-    rows = StudyLosses(store, name).unseen(states)
-    gone = [*missing_rows(name, store.uri, rows), *study_status.missing]
-    counts = Counter[str](stands.status for _, _, stands in pairs)
-    waiting = store.reservations(name).waiting() if {*counts} - _ENDED else ""
-    answer = _answer(store, name, study_status)
-    work = study_status.work(states, answer)
-    answer = answer and answer.model_copy(update={"so_far": work.text})
-    steps = _steps(study, store, study_status, groups, work)
+    now = study_now(store, name, brief=not as_json)
+    groups = failed_groups(now.status.planned, now.states)
+    rows = StudyLosses(store, name).unseen(now.states)
+    gone = [*missing_rows(name, store.uri, rows), *now.status.missing]
+    steps = _steps(study, store, now, groups)
     if as_json:
-        record = {
-            "study": name,
-            "store": store.uri,
-            "counts": dict(counts),
-            "waiting": waiting,
-            "so_far": work.text,
-            "next": steps,
-            **_documents(study_status, answer),
-            "missing": gone,
-            "failures": [{"headline": group.headline, **asdict(group)} for group in groups],
-            "jobs": [_row(*pair) for pair in pairs],
-        }
-        print_json(record)
-        end_with(after_check(sound=not gone))
-        return
-    reasons = newest_reasons(events)
-    columns = ("phase", "job", "id", "status", ">epoch", ">accuracy", "cause")
-    cells = [_cells(*pair, reasons.get(pair[0].job, "")) for pair in pairs]
-    say_answer(answer, work.text)
-    show_phis(answer)
-    print_table(f"\n{name} in {store.uri}", columns, cells)
-    say("", ", ".join(f"{number} {state}" for state, number in sorted(counts.items())))
-    texts: list[str | None] = [f"warning: {t}" for t in (*study_status.warnings, *gone)]
-    texts += waiting_lines([(line.label, stands) for line, _, stands in pairs], time.time())
-    texts += [clock_warning(events)]
+        print_json(_in_json(store, now, groups, steps, gone))
+    else:
+        _show(store, now, groups, steps, gone, all_warnings=all_warnings)
+    end_with(after_check(sound=not gone))
+
+
+def _in_json(
+    store: ArtifactStore,
+    now: StudyNow,
+    groups: Sequence[Group],
+    steps: list[str],
+    gone: list[str],
+) -> dict[str, Any]:
+    names = network_names((line.candidate, line.label) for line in now.status.planned)
+    return {
+        "study": now.status.spec.name,
+        "store": store.uri,
+        "counts": dict(now.counts),
+        "waiting": now.waiting,
+        "driver": now.driver,
+        "running": [job._asdict() for job in now.running],
+        "time_left": now.left and now.left._asdict(),
+        "so_far": now.work.text,
+        "next": steps,
+        **_documents(now.status, now.answer),
+        "missing": gone,
+        "failures": [{"headline": group.headline, **asdict(group)} for group in groups],
+        "jobs": [_row(line, now, names[line.candidate]) for line in now.status.planned],
+    }
+
+
+def _show(
+    store: ArtifactStore,
+    now: StudyNow,
+    groups: Sequence[Group],
+    steps: list[str],
+    gone: list[str],
+    *,
+    all_warnings: bool,
+) -> None:
+    planned, moment, name = now.status.planned, time.time(), now.status.spec.name
+    say_answer(now.answer, now.work.text)
+    show_phis(now.answer)
+    reasons = newest_reasons(now.events)
+    cells = [_cells(line, now, reasons.get(line.job, "")) for line in planned]
+    print_table(f"\n{name} in {store.uri}", COLUMNS, cells, KEEP)
+    _show_running(now, moment)
+    say("", ", ".join(f"{number} {state}" for state, number in sorted(now.counts.items())))
+    texts: list[str | None] = [f"{now.progress.title}: {left.text}" if (left := now.left) else ""]
+    every = command("status", (name,), store=store.uri, warnings=True)
+    known = [*_warnings(now.status)]
+    texts += every_one(known) if all_warnings else first_few(known, every)
+    texts += [f"warning: {text}" for text in gone]
+    waits = [(line.label, now.standing[line.job]) for line in planned]
+    texts += [*waiting_lines(waits, moment), clock_warning(now.events)]
     for group in groups:
         texts += [group.headline, group.users_line and f"  {group.users_line}"]
-    texts += [waiting, *_words(study_status, answer), *(f"next: {step}" for step in steps)]
-    for line in filter(None, texts):
-        say(line)
-    end_with(after_check(sound=not gone))
+    texts += [now.waiting, *_words(now.status, now.answer), *(f"next: {step}" for step in steps)]
+    say(*filter(None, texts))
+
+
+def _show_running(now: StudyNow, moment: float) -> None:
+    """Print how far the jobs are that train now."""
+    if now.running:
+        rows = [_running(job, moment) for job in now.running]
+        print_table("\ntrains now", RUNNING, rows, ("job", "epochs", "accuracy"))
+
+
+def _running(job: JobProgress, moment: float) -> list[str]:
+    speed, accuracy = job.images_per_second, job.accuracy
+    return [
+        job.label,
+        f"{job.epoch} of {job.epochs}",
+        "" if accuracy is None else f"{accuracy:.2%}",
+        "" if speed is None else f"{speed:,.0f}",
+        "" if job.since is None else since_text(job.since, moment),
+        job.worker,
+    ]
 
 
 def _words(status: StudyStatus, answer: Answer | None) -> Iterator[str | None]:
@@ -98,18 +137,25 @@ def _words(status: StudyStatus, answer: Answer | None) -> Iterator[str | None]:
     yield spent_text(status.spec.budget, status.spent)
     yield from status.rates.lines
     yield from ("" if answer else status.verdict, status.gate, unsaid(status.along, answer))
-    yield from final_lines(status.test)
+    yield final_text(status.test)
     if status.data:
-        yield from (f"warning: {text}" for text in class_warnings(status.data))
         yield from (f"data: {line}" for line in ledger_lines(status.data))
 
 
-def _steps(
-    study: str, store: ArtifactStore, status: StudyStatus, groups: Sequence[Group], work: Work
-) -> list[str]:
+def _warnings(status: StudyStatus) -> Iterator[str]:
+    """Yield what a study warns of, in no order."""
+    if status.data:
+        yield from (*class_warnings(status.data), *too_little(status.spec, status.data))
+    yield from status.warnings
+    yield from (status.test.outdated, *status.test.warnings) if status.test else ()
+
+
+def _steps(study: str, store: ArtifactStore, now: StudyNow, groups: Sequence[Group]) -> list[str]:
     """Return the commands that take a study further; nothing where it is at its end."""
+    status = now.status
     typed = resuming(status.resume, study)
-    going_on = [commented(typed, "goes on")] if work.text and not work.running else []
+    stopped = now.work.text and not now.work.running and not now.driver
+    going_on = [commented(typed, "goes on")] if stopped else []
     if not groups:
         return going_on
     from compound.orchestrator.analyse.after_failures import after_failures  # plans jobs
@@ -130,17 +176,6 @@ def _documents(status: StudyStatus, answer: Answer | None) -> dict[str, Any]:
         **status.rates.as_json,
         **{name: part.model_dump(mode="json") if part else None for name, part in models.items()},
     }
-
-
-def _answer(store: ArtifactStore, name: str, status: StudyStatus) -> Answer | None:
-    """Return a study's answer; made where there is none, or one that was picked by another rule."""
-    written = status.answer
-    older = written and not written.is_current(compared=ALONG in status.listed)
-    if not older and (written or not {VERDICT, BASELINE} & {*status.listed}):
-        return written
-    from compound.orchestrator.answer.stored_answer import made_answer  # statistics, which take 1 s
-
-    return made_answer(store, read) if (read := documents(store.study(name))) else written
 
 
 def failed_groups(planned: Sequence[Line], states: Mapping[str, JobState]) -> list[Group]:
@@ -165,12 +200,14 @@ def say_failures(groups: Sequence[Group]) -> None:
             note(f"  {group.users_line}")
 
 
-def _row(line: Line, state: JobState, standing: Standing) -> dict[str, Any]:
-    planned = {"phase": line.phase, "label": line.label, "epochs": line.epochs}
+def _row(line: Line, now: StudyNow, network: str) -> dict[str, Any]:
+    planned = {"phase": line.phase, "label": line.label, "epochs": line.epochs, "network": network}
+    state, standing = now.states[line.job], now.standing[line.job]
     return {**planned, **state.model_dump(mode="json"), **standing._asdict()}
 
 
-def _cells(line: Line, state: JobState, standing: Standing, reason: str) -> list[str]:
+def _cells(line: Line, now: StudyNow, reason: str) -> list[str]:
+    state, standing = now.states[line.job], now.standing[line.job]
     accuracy, cause = state.metrics.get(ACCURACY), state.cause
     why = f"{cause.kind}: {cause.message.splitlines()[0][:70]}" if cause else ""
     unfinished = standing.status not in ("done", "pruned")

@@ -1,4 +1,4 @@
-"""Every row of the tables of docs/data.md is what happens."""
+"""Every row of the tables of docs/reference/data.md is what happens."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from compound.orchestrator.wording.ledger_text import ledger_lines
 from compound.schemas.errors import DataError
 from tests.support.data_inputs import INPUTS
 
-PAGE = Path(__file__).parents[3] / "docs" / "data.md"
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "data.md"
 ROW = re.compile(r"\| (.+?) \| (taken as|refused with|counted as) (`{1,2})(.+?)\3 \|")
 ROWS = [match.group(1, 2, 4) for match in map(ROW.match, PAGE.read_text().splitlines()) if match]
 
@@ -39,4 +39,4 @@ def test_a_row_of_the_page_is_what_happens(tmp_path, row, kind, text):
 def test_every_input_has_a_row_and_the_readme_counts_them():
     rows = [row for row, *_ in ROWS]
     assert sorted(rows) == sorted(INPUTS)
-    assert f"{len(rows)} kinds of input" in (PAGE.parents[1] / "README.md").read_text()
+    assert f"{len(rows)} kinds of input" in (PAGE.parents[2] / "README.md").read_text()

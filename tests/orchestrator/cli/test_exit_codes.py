@@ -1,4 +1,4 @@
-"""Exit codes of commands, as docs/exit_codes.md promises them."""
+"""Exit codes of commands, as docs/reference/exit-codes.md promises them."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from compound.orchestrator.cli.study.run_summary import Reached
 from compound.schemas.errors import ExitCode, after_check, after_jobs, after_submission
 from tests.support.command import compound
 
-PAGE = (Path(__file__).parents[3] / "docs" / "exit_codes.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "exit-codes.md").read_text()
 SPEC = """\
 kind: train
 name: small

@@ -75,7 +75,7 @@ def test_questions_in_sql(store: str, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def queries_of_the_page() -> list[str]:
-    page = Path(__file__).parents[3] / "docs" / "tables.md"
+    page = Path(__file__).parents[3] / "docs" / "reference" / "tables.md"
     return re.findall(r"```sql\n(.*?)```", page.read_text(), re.DOTALL)
 
 

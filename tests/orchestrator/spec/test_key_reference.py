@@ -1,4 +1,4 @@
-"""Every key of a spec has a meaning, in editors and in docs/keys.md."""
+"""Every key of a spec has a meaning, in editors and in docs/reference/keys.md."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from compound.orchestrator.spec.key_reference import key_reference
 from compound.schemas.data import DigitsData
 from compound.schemas.study import StudySpec
 
-PAGE = Path(__file__).parents[3] / "docs" / "keys.md"
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "keys.md"
 
 
 def test_every_key_has_a_description() -> None:

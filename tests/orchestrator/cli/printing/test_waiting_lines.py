@@ -51,5 +51,5 @@ def test_clocks_that_disagree_are_told() -> None:
         return [Event(kind="started", job="a", wall_time=time) for time in times]
 
     assert clock_warning(told(5, 9)) == clock_warning(told(5, 4.5)) == clock_warning([]) == ""
-    warning = "warning: the clocks of hosts differ by 3 s or more: docs/protocol.md"
+    warning = "warning: the clocks of hosts differ by 3 s or more: docs/explanation/protocol.md"
     assert clock_warning(told(5, 2)) == warning

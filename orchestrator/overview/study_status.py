@@ -1,6 +1,6 @@
 """What `compound status` reads of a study."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from compound.jobs.store.artifacts import ArtifactStore
@@ -9,8 +9,11 @@ from compound.jobs.store.folders.planned_jobs import Line
 from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.orchestrator.answer.so_far import Work, stage_of, work
 from compound.orchestrator.choose.other_rates import OtherRates
-from compound.orchestrator.cli.printing.named_study import unknown_study
-from compound.orchestrator.losses.study_losses import lost_by_listing, study_folder
+from compound.orchestrator.losses.study_losses import (
+    lost_by_listing,
+    study_folder,
+    unknown_study,
+)
 from compound.orchestrator.records.documents import (
     ALONG,
     ANSWER,
@@ -77,7 +80,7 @@ class StudyStatus:
         )
         spent = folder.read(SPENDING, Spent) if SPENDING in listed else None
         gated = GATE_PLAN in planning(record.spec)
-        planned = _planned(folder, record.spec, listed)
+        planned = planned_lines(folder, record.spec, listed)
         return cls(
             record.spec,
             record.resume,
@@ -97,25 +100,37 @@ class StudyStatus:
 
     def work(self, states: Mapping[str, JobState], answer: Answer | None) -> Work:
         """Count its jobs, by their states; `answer`: as it is known now."""
-        jobs = ((self._stage(line), self._word(states[line.job])) for line in self.planned)
-        return work(
-            jobs,
+        return planned_work(
+            self.spec,
+            self.planned,
+            states,
             closed=self.spec.stops_at_gate and bool(self.gate),
             verdict=VERDICT in self.listed,
             chosen=answer is not None and answer.coefficients is not None,
             family=FAMILY in self.listed,
         )
 
-    def _stage(self, line: Line) -> str:
-        sensitivity = line.document == SENSITIVITY
-        return stage_of(line.phase, search=self.spec.search is not None, sensitivity=sensitivity)
 
-    def _word(self, state: JobState) -> str:
-        pruned = state.cause is not None and state.cause.kind == "pruned"
-        return "done" if pruned else state.status
+def planned_work(
+    spec: AnySpec, planned: Iterable[Line], states: Mapping[str, JobState], **fields: bool
+) -> Work:
+    """Count the planned jobs of a study, by their states; `fields`: see `Work`."""
+    jobs = ((stage_of_line(spec, line), _word(states[line.job])) for line in planned)
+    return work(jobs, **fields)
 
 
-def _planned(folder: StudyFolder, spec: AnySpec, listed: Mapping[str, int]) -> list[Line]:
+def stage_of_line(spec: AnySpec, line: Line) -> str:
+    """Return the stage of a planned job."""
+    sensitivity = line.document == SENSITIVITY
+    return stage_of(line.phase, search=spec.search is not None, sensitivity=sensitivity)
+
+
+def _word(state: JobState) -> str:
+    pruned = state.cause is not None and state.cause.kind == "pruned"
+    return "done" if pruned else state.status
+
+
+def planned_lines(folder: StudyFolder, spec: AnySpec, listed: Mapping[str, int]) -> list[Line]:
     """Return a study's jobs by its roster, or where that is missing by its plan."""
     planned = folder.planned_jobs.read(listed, planning(spec))
     if planned is None:
