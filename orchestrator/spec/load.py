@@ -86,12 +86,12 @@ class SpecFile:
         return _origin(keys, self.overrides) or self.source.locate(keys)
 
     def _named(self, path: str) -> tuple[str, ...]:
-        """Return the key of the spec that names a path, or what it lies in; () where none does."""
+        """Return the key of the spec that names a path, or one below or above it; () without."""
         named = {("store",): self.spec.store}
         named |= {("data", key): getattr(self.spec.data, key, None) for key in _PATHS}
         for keys, value in named.items():
             written = self.source.has(keys) or _origin(keys, self.overrides)
-            if value and written and _lies_in(path, value):
+            if value and written and (_lies_in(path, value) or _lies_in(value, path)):
                 return keys
         return ()
 
@@ -156,8 +156,12 @@ def _override(text: str) -> tuple[tuple[str, ...], Any]:
     dotted, equals, value = text.partition("=")
     keys = tuple(dotted.strip().split("."))
     if not equals or not all(keys):
+        key = masked(dotted.strip()) or "train.epochs"
         raise SpecError(
-            "not an override", where=f"--set {masked(text)}", allowed="--set a.b.c=value"
+            "not an override: it has no `=`" if not equals else "not an override",
+            where=f"--set {masked(text)}",
+            allowed="--set a.b.c=value",
+            next_step=f"type --set {key}=VALUE",
         )
     return keys, parse(value, f"--set {text}").values
 
@@ -171,18 +175,28 @@ def _put(values: Any, keys: tuple[str, ...], value: Any, text: str) -> Any:
         changed = _put(values[index], keys[1:], value, text)
         return [*values[:index], changed, *values[index + 1 :]]
     if values is not None and not isinstance(values, dict):
-        raise SpecError(_no_such_key(values, keys, text), where=f"--set {masked(text)}")
+        above, value = _above(keys, text), masked(text.partition("=")[2])
+        raise SpecError(
+            _no_such_key(values, keys, text),
+            where=f"--set {masked(text)}",
+            allowed=f"--set {above}=value",
+            next_step=f"type --set {shlex.quote(f'{above}={value}')}",
+        )
     rest = {key: old for key, old in (values or {}).items() if key != OTHER_NAMES.get(keys[0])}
     return {**rest, keys[0]: _put(rest.get(keys[0]), keys[1:], value, text)}
 
 
 def _no_such_key(values: Any, keys: tuple[str, ...], text: str) -> str:
     """Say why a key cannot be set inside a value that has no keys, or not this one."""
-    parents = text.partition("=")[0].strip().split(".")[: -len(keys)]
-    parent = ".".join(parents)
+    parent = _above(keys, text)
     if isinstance(values, list):
         return f"'{keys[0]}' is no item of '{parent}', which has {counted(len(values), 'item')}"
     return f"'{parent}' is a plain value, so it has no key '{keys[0]}'"
+
+
+def _above(keys: tuple[str, ...], text: str) -> str:
+    """Return the dotted key of what has no such keys."""
+    return ".".join(text.partition("=")[0].strip().split(".")[: -len(keys)])
 
 
 def _translate(

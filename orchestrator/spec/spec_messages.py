@@ -19,8 +19,8 @@ from compound.schemas.store_uri import masked
 from compound.schemas.study import NAME_PATTERN
 
 _LONGEST = 60
-_ONLY_READ = ", 'asha'"
-"""A choice that only stored specs of older versions have."""
+_ONLY_READ = ("asha",)
+"""Choices that only stored specs of older versions have."""
 _YAML_1_1 = {"yes", "no", "on", "off", "y", "n"}
 """What YAML 1.1 takes for true or false."""
 _FORMS = {
@@ -200,8 +200,7 @@ def allowed(details: ErrorDetails) -> str:
 
 def tags(details: ErrorDetails) -> list[str]:
     """Return the words that choose a member of a tagged union, without those of old specs."""
-    expected = str(details.get("ctx", {}).get("expected_tags", "")).replace(_ONLY_READ, "")
-    return expected.replace("'", "").split(", ") if expected else []
+    return [tag for tag in variants(annotation_of(details)) if tag not in _ONLY_READ]
 
 
 def siblings(details: ErrorDetails) -> list[str]:

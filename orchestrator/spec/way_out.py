@@ -78,7 +78,9 @@ def _key(details: ErrorDetails, setting: str) -> str:
         return f"take `{in_line(name)}` out"
     if setting:
         parent, dot, _ = setting.rpartition(".")
-        return _written("", in_yaml(readable(details["input"])), f"{parent}{dot}{near[0]}")
+        value = details["input"]
+        typed = in_yaml(readable(value) if isinstance(value, str | dict) else value)
+        return _written("", typed, f"{parent}{dot}{near[0]}")
     return f"write `{near[0]}` for `{in_line(name)}`"
 
 

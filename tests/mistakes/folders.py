@@ -50,3 +50,24 @@ def other_classes(root: Path) -> None:
 
 def csv(root: Path) -> None:
     (root / "labels.csv").write_text("image,label\na.png,0\n")
+
+
+def second_class(root: Path) -> None:
+    (root / "photos/train/bee").mkdir()
+    for number in range(6):
+        (root / f"photos/train/bee/{number}.png").write_bytes(encoded(50 + number))
+
+
+def sorted_images(root: Path) -> None:
+    for number in range(8):
+        folder = root / "photos/train" / ("ant", "bee")[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        (root / f"photos/{number}.png").rename(folder / f"{number}.png")
+
+
+def filled(root: Path) -> None:
+    write_folder(root / "photos")
+
+
+def same_classes(root: Path) -> None:
+    shutil.rmtree(root / "photos/val/wasp")

@@ -46,8 +46,12 @@ class Mistake:
     """The edit of the spec that the text calls for; None: the printed edit or command is taken."""
     folder: str = ""
     """The name of a function in folders.py that makes what the spec names."""
+    after: str = ""
+    """The name of a function in folders.py that does what the next step says of the data."""
     typed: tuple[str, ...] = ()
     """The command line; by default `validate`, `plan` and `run` are typed, which say the same."""
+    then: tuple[str, ...] = ()
+    """What is typed next, where the printed command has a place for a name that people know."""
+    encoding: str = "utf-8"
+    """Of the spec."""
     code: int = 2
-    process: bool = False
-    """Whether it is run as a process of its own."""

@@ -4,10 +4,13 @@ import os
 import re
 import shlex
 import subprocess
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from compound.orchestrator.spec.yaml_source import parse
+from tests.mistakes.mistake import Mistake
 from tests.support.command import compound
 
 MARKS = ("place", "cause", "allowed", "next", "plain")
@@ -20,7 +23,7 @@ _WRITE = re.compile(r"write `(?P<key>[\w-]+): (?P<value>[^`]*)`")
 _RENAME = re.compile(r"write `(?P<new>[\w-]+)` for `(?P<old>[^`]+)`")
 _OUT = re.compile(r"take `(?P<key>[^`]+)` out")
 _ADD = re.compile(r"add `(?P<pair>[^`]+)`")
-_SHELL = re.compile(r"(?P<line>(?:iconv|mkdir|python|unzip|tar|pip|export) [^;]*)")
+_SHELL = re.compile(r"(?P<line>(?:iconv|mkdir|python) .*?)(?:, then write|$)")
 _COMMAND = re.compile(r"compound (?:\w+)(?: (?:'[^']*'|[^\s';]+))*")
 
 
@@ -53,14 +56,26 @@ def error_in(stderr: str) -> str:
     return stderr[max(0, stderr.rfind("compound: ")) :].strip()
 
 
-def marks(said: Said, place: str, cause: str, allowed: str, code: int) -> dict[str, bool]:
+def marks(said: Said, mistake: Mistake) -> dict[str, bool]:
     """Return the marks of all but the next step, which has to be tried."""
     return {
-        "place": place in said.message or place in said.text.partition("\n  next")[0],
-        "cause": bool(cause) and cause in said.text,
-        "allowed": bool(allowed) and allowed in said.text,
-        "plain": said.code == code and not JARGON.search(said.text),
+        "place": mistake.place in said.text.partition("\n")[0],
+        "cause": bool(mistake.cause) and mistake.cause in said.text,
+        "allowed": bool(mistake.allowed) and mistake.allowed in said.text,
+        "plain": said.code == mistake.code and not JARGON.search(said.text),
     }
+
+
+def with_option(typed: Sequence[str], said: Said) -> list[str] | None:
+    """Return what was typed, with the option that is printed in place of the one typed."""
+    edit = re.match(r"type (--[\w-]+) ('[^']*'|\S+?),?(?: |$)", said.next_step)
+    if edit is None:
+        left = re.match(r"leave (--[\w-]+) out", said.next_step)
+        at = typed.index(left[1]) if left else 0
+        return [*typed[:at], *typed[at + 2 :]] if left else None
+    option, (value,) = edit[1], shlex.split(edit[2].replace("=VALUE", "=3"))
+    at = typed.index(option) if option in typed else len(typed) - 2
+    return [*typed[:at], option, value]
 
 
 def corrected(text: str, said: Said) -> str | None:
@@ -155,7 +170,7 @@ def shell_line(said: Said) -> str:
 
 def run_line(line: str, folder: Path) -> bool:
     """Run a line of the shell; return whether it worked."""
-    path = f"{Path(os.sys.executable).parent}:{os.environ['PATH']}"
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     ran = subprocess.run(
         ["bash", "-c", line], cwd=folder, capture_output=True, env={**os.environ, "PATH": path}
     )

@@ -8,7 +8,7 @@ from compound.jobs.data.listing.left_out import as_utf8
 from compound.jobs.data.listing.split_names import part_of
 from compound.schemas.errors import DataError
 
-_ARCHIVES = {".zip": "unzip -q {file} -d {to}", ".tar": "tar -xf {file} -C {to}"}
+_ARCHIVES = {".zip": "python -m zipfile -e {file} {to}", ".tar": "tar -xf {file} -C {to}"}
 _ARCHIVES |= dict.fromkeys((".gz", ".tgz", ".bz2", ".xz"), "tar -xf {file} -C {to}")
 _CHECK = "check `path`"
 _ABOVE = 3
@@ -26,7 +26,7 @@ def no_folder(path: str) -> DataError:
     if suffix in _ARCHIVES:
         to = stem.removesuffix(".tar")
         unpack = _ARCHIVES[suffix].format(file=shlex.quote(path), to=shlex.quote(to))
-        step = f"mkdir -p {shlex.quote(to)} && {unpack}; then write `path: {to}`"
+        step = f"mkdir -p {shlex.quote(to)} && {unpack}, then write `path: {to}`"
         return DataError("no such folder: it is an archive", where=path, next_step=step)
     is_parquet = suffix == ".parquet"
     return DataError(
@@ -85,5 +85,5 @@ def step_to_parquet(path: str, usual: str) -> str:
             "from pyarrow import csv, parquet; "
             f"parquet.write_table(csv.read_csv({name!r}), {name[:-4] + '.parquet'!r})"
         )
-        return f"python -c {shlex.quote(code)}; then write `path: {name[:-4]}.parquet`"
+        return f"python -c {shlex.quote(code)}, then write `path: {name[:-4]}.parquet`"
     return usual
