@@ -97,7 +97,7 @@ def test_images_are_warned_of_with_numbers() -> None:
     from compound.orchestrator.plan.image_warnings import image_warnings
     from compound.schemas.data_ledger import PartLedger
 
-    part = PartLedger(part="train", origin="x", found=43, taken=43, class_counts=(40, 3))
+    part = PartLedger(part="train", where="x", found=43, taken=43, class_counts=(40, 3))
     info = DataInfo(
         fingerprint="x",
         classes=("ant", "bee"),
