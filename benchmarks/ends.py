@@ -15,6 +15,7 @@ import random
 import secrets
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -101,7 +102,7 @@ def one_end(place: Place, fate: Fate, workers: int, draw: random.Random, ends: E
     with place.start(fate, workers, number) as driver:
         due = draw.uniform(0, _UNTIL_S[place.runner] + _MORE_WORKERS * (workers > 1))
         _meet(place, fate, driver, number, due)
-        code = driver.wait(_LIMIT_S)
+        code = _waited(driver)
     ends.ended[f"{fate.name}, workers: {workers}, code: {code}"] += 1
     name = f"start {number} ({fate.name}, {workers} workers)"
     if code not in fate.codes and not (fate.signals and code == 0):
@@ -110,6 +111,14 @@ def one_end(place: Place, fate: Fate, workers: int, draw: random.Random, ends: E
         ends.stayed.append(f"{name}: {stayed}")
     if code >= 0 and code != 3:
         ends.stayed += [f"{name}: folder {left}" for left in place.folders_left()]
+
+
+def _waited(driver: Forked) -> int:
+    """Return a driver's exit code; -9 where it had to be killed since it did not end."""
+    with suppress(subprocess.TimeoutExpired):
+        return driver.wait(_LIMIT_S)
+    driver.kill()
+    return driver.wait()
 
 
 def _meet(place: Place, fate: Fate, driver: Forked, number: int, due: float) -> None:

@@ -22,9 +22,20 @@ def end_now(number: int = 0, frame: FrameType | None = None) -> None:
     os._exit(CODE)
 
 
+class Interrupting:
+    """A handler that raises KeyboardInterrupt, and remembers it."""
+
+    raised = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Raise KeyboardInterrupt, as Python's own handler does."""
+        self.raised = True
+        raise KeyboardInterrupt
+
+
 def raise_on_signals() -> None:
     """Let both signals raise KeyboardInterrupt, so that files and locks are left in order."""
-    _handle(signal.default_int_handler)
+    _handle(Interrupting())
     # A callback that an interrupt hits, such as one of a lock of imports, cannot raise it: Python
     # would print it as ignored, and go on.
     before = sys.unraisablehook
@@ -35,6 +46,17 @@ def raise_on_signals() -> None:
         before(lost)
 
     sys.unraisablehook = hook
+
+
+def raise_swallowed() -> None:
+    """Raise KeyboardInterrupt again where a signal has come, and the command runs on.
+
+    Packages catch everything in places, also while they are imported. A command calls this before
+    it begins what takes long.
+    """
+    handlers = map(signal.getsignal, _SIGNALS)
+    if any(isinstance(handler, Interrupting) and handler.raised for handler in handlers):
+        raise KeyboardInterrupt
 
 
 @contextmanager

@@ -171,6 +171,15 @@ def _planned(job: PlannedJob) -> dict[str, Any]:
 def candidates(store: ArtifactStore, study: str, study_documents: Documents) -> pa.Table:
     """Return a study's networks: baseline, search and family."""
     del store
+    lines = [
+        {"study": study, **network_line(*network)}
+        for network in networks_with_roles(study_documents)
+    ]
+    return pa.Table.from_pylist(lines, CANDIDATES)
+
+
+def networks_with_roles(study_documents: Documents) -> list[tuple[str, Candidate]]:
+    """Return a study's networks, each with its roles in words."""
     planned = study_documents.plan or study_documents.trained
     networks: list[tuple[str, Candidate]] = [("baseline", planned.baseline)] if planned else []
     networks += [
@@ -181,12 +190,12 @@ def candidates(store: ArtifactStore, study: str, study_documents: Documents) -> 
         (" ".join(("family", *member.network.roles)), member.network)
         for member in (study_documents.family.members if study_documents.family else ())
     ]
-    return pa.Table.from_pylist([_network(study, *network) for network in networks], CANDIDATES)
+    return networks
 
 
-def _network(study: str, roles: str, candidate: Candidate) -> dict[str, Any]:
+def network_line(roles: str, candidate: Candidate) -> dict[str, Any]:
+    """Return the columns of a network in CANDIDATES, but for its study."""
     return {
-        "study": study,
         "candidate": candidate.id,
         "roles": roles,
         **candidate.coefficients.model_dump(),

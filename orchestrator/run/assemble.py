@@ -16,10 +16,12 @@ from compound.cluster.runner import Runner
 from compound.jobs.runtime.temporary_folder import sweep
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.study_folder import StudyFolder
+from compound.jobs.wording.interrupted import raise_swallowed
 from compound.orchestrator.forecast.budget_check import spent_amounts
 from compound.orchestrator.records.documents import SPENDING
 from compound.orchestrator.records.job_list import planned_lines
 from compound.orchestrator.run.observers import Observers
+from compound.orchestrator.run.phase_order import following
 from compound.orchestrator.run.progress import Progress
 from compound.orchestrator.run.spending import SpendingLimit
 from compound.orchestrator.run.trackers import Opens, Trackers
@@ -117,7 +119,12 @@ def assembled(
         stack.callback(trackers.close)
         log = store.study(spec.name).append_event
         driver = f"{socket.gethostname()}/{os.getpid()}"
-        progress = Progress(note, partial(planned_lines, folder, spec), partial(_spent, limited))
+        progress = Progress(
+            note,
+            partial(planned_lines, folder, spec),
+            partial(_spent, limited),
+            partial(following, spec),
+        )
         stack.enter_context(screen(progress))
         stack.callback(progress.end_phase)
         yield limited, Observers(progress, gauges, log, driver, trackers)
@@ -169,6 +176,7 @@ def _stopped_by_signals(runner: Runner, note: Note) -> Iterator[None]:
         note("stopping after the running epochs; press Ctrl-C again to stop immediately")
         runner.request_stop()
 
+    raise_swallowed()
     before = {name: signal.signal(name, handle) for name in signals}
     try:
         yield

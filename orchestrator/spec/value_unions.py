@@ -127,17 +127,20 @@ def bounded(number: float, annotation: Any) -> Iterator[float]:
     inner, _ = _plain(annotation)
     for form in forms(inner) or (annotation,):
         plain, metadata = _plain(form)
-        for entry in metadata:
-            match entry:
-                case bounds.Ge(ge=end) | bounds.Le(le=end) if _beyond(number, entry):
-                    yield end
+        yield from (end for entry in metadata for end in _passed(number, entry))
         if _is_literal(plain):
             numbers = [v for v in get_args(plain) if isinstance(v, int | float)]
             yield from sorted(numbers, key=lambda choice: abs(choice - number))
 
 
-def _beyond(number: float, end: Any) -> bool:
-    return bool(number < end.ge if isinstance(end, bounds.Ge) else number > end.le)
+def _passed(number: float, entry: Any) -> Iterator[float]:
+    """Yield the end of a range that a number lies beyond."""
+    if isinstance(entry, bounds.Ge):
+        least: Any = entry.ge
+        yield from (least,) if number < least else ()
+    if isinstance(entry, bounds.Le):
+        most: Any = entry.le
+        yield from (most,) if number > most else ()
 
 
 def is_fraction(annotation: Any) -> bool:

@@ -29,7 +29,7 @@ from compound.schemas.recipe import Recipe
 
 _OWN_NETWORK = (
     "list the networks with `compound models`; one of your own is `stages`, or a function: "
-    "baseline: {factory: 'my_network:build', resolution: 32} (docs/how-to/weights.md)"
+    "baseline: {factory: 'my_network:build', resolution: 32} (docs/how-to/own-network.md)"
 )
 _CHOOSE = "compound schema --markdown    # what each of these means"
 _EXAMPLES = {

@@ -6,11 +6,38 @@ from typing import Annotated, Literal
 
 import typer
 
+from compound.orchestrator.cli.parsing import completion
 from compound.orchestrator.cli.printing.command_line import DEFAULT_STORE
 from compound.schemas.errors import SpecError
 
-SpecArgument = Annotated[Path, typer.Argument(metavar="SPEC", help="A YAML spec.")]
-StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="A study's name, or its spec.")]
+SpecArgument = Annotated[
+    Path, typer.Argument(metavar="SPEC", help="A YAML spec.", autocompletion=completion.specs)
+]
+StudyArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="STUDY",
+        help="A study's name, or its spec.",
+        autocompletion=completion.studies,
+    ),
+]
+ExportArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="STUDY|JOB",
+        help="A study with --phi or --network, or a job by its id, its first digits, its label.",
+        autocompletion=completion.studies,
+    ),
+]
+NetworkOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="The study's network of this name: d1.00-w1.40-r8, 'phi 2', the first digits of its "
+        "hash or of a job's id.",
+        autocompletion=completion.networks_of_study,
+    ),
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key: --set train.epochs=5."),
@@ -23,7 +50,7 @@ FormatOption = Annotated[
 OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="A file to write.")]
 
 
-def _written_out(store: str | None) -> str | None:
+def written_out(store: str | None) -> str | None:
     """Write out `~` and `$NAME` as in a spec. SpecError: a variable is not set."""
     if store is None or not {"~", "$"} & {*store}:
         return store
@@ -41,7 +68,7 @@ StoreOption = Annotated[
         "--store",
         metavar="URI",
         help=f"The store; default: {DEFAULT_STORE}. A spec names its own.",
-        callback=_written_out,
+        callback=written_out,
     ),
 ]
 AddressOption = Annotated[
@@ -80,12 +107,6 @@ ImageOption = Annotated[
 RunnerOption = Annotated[
     Literal["ray", "local"],
     typer.Option(help="`local` trains one job after another, without Ray."),
-]
-RehearsalOption = Annotated[
-    bool,
-    typer.Option(
-        "--fast-dev-run", help="Test the spec: train two batches of every job, and keep nothing."
-    ),
 ]
 PureOption = Annotated[
     bool, typer.Option("--pure", help="EfficientNet-B0 by powers of 1.2, 1.1 and 1.15 instead.")

@@ -1,17 +1,16 @@
 """`compound status`: what a store knows of a study."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from compound.cluster.retries import newest_reasons
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.planned_jobs import Line
-from compound.orchestrator.analyse.failed_jobs import Group, facts, grouped, outcomes, too_fast
+from compound.orchestrator.analyse.failed_jobs import Group
 from compound.orchestrator.cli.printing.named_study import opened
-from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
+from compound.orchestrator.cli.printing.output import print_json, print_table, say
 from compound.orchestrator.cli.printing.phi_table import say_answer, show_phis, unsaid
 from compound.orchestrator.cli.printing.waiting_lines import (
     clock_warning,
@@ -20,15 +19,12 @@ from compound.orchestrator.cli.printing.waiting_lines import (
 )
 from compound.orchestrator.forecast.budget_check import spent_text
 from compound.orchestrator.losses.study_losses import StudyLosses
+from compound.orchestrator.overview.known_warnings import known_warnings
+from compound.orchestrator.overview.next_steps import failed_groups, next_steps
 from compound.orchestrator.overview.study_now import StudyNow, study_now
 from compound.orchestrator.overview.study_status import StudyStatus
-from compound.orchestrator.plan.too_little import too_little
-from compound.orchestrator.records.documents import Documents
-from compound.orchestrator.records.job_list import lines_of, once
 from compound.orchestrator.timeline.job_progress import JobProgress
-from compound.orchestrator.timeline.job_standing import standing_of
-from compound.orchestrator.wording.class_warnings import class_warnings
-from compound.orchestrator.wording.commands import command, commented, resuming
+from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.final_texts import final_text
 from compound.orchestrator.wording.ledger_text import ledger_lines
 from compound.orchestrator.wording.missing_texts import missing_rows
@@ -50,7 +46,7 @@ def status(study: str, uri: str | None, *, as_json: bool, all_warnings: bool = F
     groups = failed_groups(now.status.planned, now.states)
     rows = StudyLosses(store, name).unseen(now.states)
     gone = [*missing_rows(name, store.uri, rows), *now.status.missing]
-    steps = _steps(study, store, now, groups)
+    steps = next_steps(study, store, now, groups)
     if as_json:
         print_json(_in_json(store, now, groups, steps, gone))
     else:
@@ -102,8 +98,8 @@ def _show(
     say("", ", ".join(f"{number} {state}" for state, number in sorted(now.counts.items())))
     texts: list[str | None] = [f"{now.progress.title}: {left.text}" if (left := now.left) else ""]
     every = command("status", (name,), store=store.uri, warnings=True)
-    known = [*_warnings(now.status)]
-    texts += every_one(known) if all_warnings else first_few(known, every)
+    warnings = known_warnings(now.status)
+    texts += every_one(warnings) if all_warnings else first_few(warnings, every)
     texts += [f"warning: {text}" for text in gone]
     waits = [(line.label, now.standing[line.job]) for line in planned]
     texts += [*waiting_lines(waits, moment), clock_warning(now.events)]
@@ -142,62 +138,17 @@ def _words(status: StudyStatus, answer: Answer | None) -> Iterator[str | None]:
         yield from (f"data: {line}" for line in ledger_lines(status.data))
 
 
-def _warnings(status: StudyStatus) -> Iterator[str]:
-    """Yield what a study warns of, in no order."""
-    if status.data:
-        yield from (*class_warnings(status.data), *too_little(status.spec, status.data))
-    yield from status.warnings
-    yield from (status.test.outdated, *status.test.warnings) if status.test else ()
-
-
-def _steps(study: str, store: ArtifactStore, now: StudyNow, groups: Sequence[Group]) -> list[str]:
-    """Return the commands that take a study further; nothing where it is at its end."""
-    status = now.status
-    typed = resuming(status.resume, study)
-    stopped = now.work.text and not now.work.running and not now.driver
-    going_on = [commented(typed, "goes on")] if stopped else []
-    if not groups:
-        return going_on
-    from compound.orchestrator.analyse.after_failures import after_failures  # plans jobs
-
-    retry = command("retry", (status.spec.name,), store=store.uri)
-    check = status.rates.check
-    return [*going_on, *after_failures(groups, status.spec, typed, retry, check)]
-
-
 def _documents(status: StudyStatus, answer: Answer | None) -> dict[str, Any]:
     """Return what is known of a study beside its jobs, as JSON."""
     models = {"answer": answer, "spent": status.spent, "test": status.test, "data": status.data}
     return {
         "verdict": status.verdict,
-        "warnings": list(status.warnings),
+        "warnings": known_warnings(status),
         "gate": status.gate,
         "along": status.along,
         **status.rates.as_json,
         **{name: part.model_dump(mode="json") if part else None for name, part in models.items()},
     }
-
-
-def failed_groups(planned: Sequence[Line], states: Mapping[str, JobState]) -> list[Group]:
-    """Return a study's failed jobs by first cause."""
-    hosts = {job: state.host for job, state in states.items()}
-    counted = [line for line in planned if not too_fast(line.phase, states[line.job].cause)]
-    return grouped(facts(counted, outcomes(states), hosts))
-
-
-def stored_failures(store: ArtifactStore, stored: Documents) -> list[Group]:
-    """Return the failed jobs of a study's documents by first cause."""
-    states = store.states([job.request.job.id for job in stored.jobs])
-    going_on = standing_of(store.study(stored.record.spec.name), states).states
-    return failed_groups(once(lines_of(stored)), going_on)
-
-
-def say_failures(groups: Sequence[Group]) -> None:
-    """Say why jobs of a study failed, a line for each cause, to stderr."""
-    for group in groups:
-        note(f"failed: {group.headline}")
-        if group.users_line:
-            note(f"  {group.users_line}")
 
 
 def _row(line: Line, now: StudyNow, network: str) -> dict[str, Any]:

@@ -72,6 +72,31 @@ with ending_by_signals(for_good=True):
     assert (ran.returncode, ran.stderr) == (130, SENTENCE)
 
 
+@pytest.mark.parametrize("number", SIGNALS)
+def test_an_interrupt_that_a_package_swallows_ends_a_run_before_its_first_job(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    code = f"""
+{AS_TYPED}
+import os, sys
+from contextlib import suppress
+from compound.jobs.data import source
+read = source.inspect
+def inspect(*words, **options):
+    with suppress(BaseException):
+        os.kill(os.getpid(), {int(number)})
+        os.getpid()
+    return read(*words, **options)
+source.inspect = inspect
+spec = {str(Path("examples/digits.yaml").absolute())!r}
+sys.argv[1:] = ["run", spec, "--runner", "local", "--set", "store={tmp_path}/runs"]
+{RUN}
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 130 and ran.stderr.endswith(SENTENCE)
+    assert not (tmp_path / "runs" / "jobs").exists()
+
+
 def test_what_is_ignored_stays_ignored() -> None:
     """As `nohup` and the `&` of a script ask for."""
     code = """
