@@ -74,15 +74,13 @@ class Search(Model):
             raise MisfitError(
                 ("train.compile", "tie_break"),
                 "tie_break: step_time compares measured speeds, and with train.compile: auto some "
-                "candidates may be compiled and others not; set it to true or false",
-                next_step="write `compile: false`",
+                "candidates may be compiled and others not",
+                "write `compile: false`",
             )
         if isinstance(promotion, Rungs) and self.rounds and promotion.seeds < 2:
-            raise MisfitError(
-                ("promotion.seeds", "rounds"),
-                "rounds need an estimate of the noise: set promotion.seeds to 2 or more",
-                "write `seeds: 2` under `promotion`",
-            )
+            noisy = "rounds need an estimate of the noise: set promotion.seeds to 2 or more"
+            step = "write `seeds: 2` under `promotion`"
+            raise MisfitError(("promotion.seeds", "rounds"), noisy, step)
         return self
 
 

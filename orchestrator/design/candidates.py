@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, assert_never
 import numpy as np
 
 from compound.jobs.networks.exact_cost import count
+from compound.orchestrator.design.budget_cost import over_budget
 from compound.orchestrator.design.controls import (
     TWIN,
     CandidateDraft,
@@ -16,7 +17,6 @@ from compound.orchestrator.design.controls import (
     nearest_in_use,
 )
 from compound.orchestrator.design.lost_axes import lost_axes
-from compound.orchestrator.design.over_budget import over_budget
 from compound.orchestrator.design.points import nominal_shares, points
 from compound.orchestrator.wording.numbers import counted
 from compound.schemas.architecture import AXES, CONTROLS, Candidate, Coefficients, Control

@@ -112,7 +112,7 @@ def require_phi(spec: AnySpec, baseline: Network, choices: Iterable[Coefficients
 def _within(spec: AnySpec, limit: float, phi: float) -> str:
     """Return the setting that has the nearest phi which can be built, for what is beyond it."""
     clip = max if phi < limit else min
-    phis = list(dict.fromkeys(f"{clip(each, limit):g}" for each in spec.phis))
+    phis = list(dict.fromkeys(f"{clip(phi, limit):g}" for phi in spec.phis))
     listed = f"[{', '.join(phis)}]"
     return f"{spec.phi_key}={phis[0] if spec.phi_key == 'phi' else listed}"
 

@@ -80,7 +80,7 @@ class SpecFile:
 
     def _named(self, path: str) -> tuple[str, ...]:
         """Return the key of the spec that names a path, or one below or above it; () without."""
-        named = {("store",): self.spec.store}
+        named: dict[tuple[str, ...], str | None] = {("store",): self.spec.store}
         named |= {("data", key): getattr(self.spec.data, key, None) for key in _PATHS}
         for keys, value in named.items():
             written = self.source.has(keys) or _origin(keys, self.overrides)

@@ -63,10 +63,10 @@ def _store_near(uri: str) -> str:
     """Return where a store of this name lies in folders above and below this one; "" nowhere."""
     if os.path.isabs(uri) or "://" in uri:
         return ""
-    places = [f"{'../' * up}{uri}" for up in range(1, _ABOVE + 1)]
+    stores = [f"{'../' * up}{uri}" for up in range(1, _ABOVE + 1)]
     with os.scandir() as entries:
-        places += sorted(f"{entry.name}/{uri}" for entry in entries if entry.is_dir())
-    stores = [place for place in places if os.path.isfile(f"{place}/{MARKER}")]
+        stores += sorted(f"{entry.name}/{uri}" for entry in entries if entry.is_dir())
+    stores = [store for store in stores if os.path.isfile(f"{store}/{MARKER}")]
     return shlex.quote(stores[0]) if stores else ""
 
 
