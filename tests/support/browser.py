@@ -119,7 +119,11 @@ def view(
     browser: "Browser", width: int = WIDE, scheme: Scheme = "light", **options: Any
 ) -> Iterator[View]:
     """Open a tab of so many pixels, with options of a browser context; it is closed at the end."""
-    settings: dict[str, Any] = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme, **options}
+    settings: dict[str, Any] = {
+        "viewport": {"width": width, "height": 900},
+        "color_scheme": scheme,
+        **options,
+    }
     context: BrowserContext = browser.new_context(**settings)
     context.add_init_script(_WATCH)
     opened = View(context.new_page())
