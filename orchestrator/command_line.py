@@ -15,7 +15,7 @@ from compound.jobs.wording.plain_streams import open_streams
 from compound.orchestrator.cli.app import app
 from compound.orchestrator.cli.printing.closed_streams import drop, ends_with_its_reader
 from compound.orchestrator.cli.printing.command_line import as_typed, typed_program
-from compound.orchestrator.cli.printing.output import fitting
+from compound.orchestrator.cli.printing.output import fitting, terminal_width
 from compound.schemas.errors import ExitCode
 
 _GC_THRESHOLDS = (100_000, 50, 100)
@@ -45,7 +45,8 @@ def run(arguments: list[str] | None = None) -> None:
 def _run(words: list[str]) -> None:
     """Run the command; OSError: what it printed last cannot be written, as on a full disk."""
     try:
-        app(words, prog_name="compound")
+        # Without a width click takes at least 50 columns, and at most 80.
+        app(words, prog_name="compound", terminal_width=terminal_width(sys.stdout))
     except SystemExit as end:
         if _was_interrupted(end):
             raise KeyboardInterrupt from None

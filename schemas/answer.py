@@ -43,6 +43,10 @@ class Reached(Model):
     seeds: int = 0
 
 
+LEAST_RATIO = 1.2
+"""Ratio of two costs below which their difference is not extended to a doubling."""
+
+
 class Doubling(Model):
     """What a doubling of cost brings, as a difference of accuracies, a fraction of 1."""
 

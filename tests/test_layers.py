@@ -78,6 +78,7 @@ ORDER = (
     "orchestrator/choose",
     "orchestrator/scale",
     "orchestrator/forecast",
+    "orchestrator/first_spec",
     "orchestrator/answer",
     "orchestrator/overview",
     "orchestrator/report/inputs",

@@ -5,13 +5,11 @@ from math import hypot, log2
 
 from compound.orchestrator.scale.doubling import doubling
 from compound.orchestrator.statistics.log_odds import accuracy, log_odds
-from compound.schemas.answer import Doubling, Reached
+from compound.schemas.answer import LEAST_RATIO, Doubling, Reached
 from compound.schemas.power_law import Law
 
 ROUNDING = 1e-9
 """A difference of accuracies that is none: of computing with logarithms."""
-LEAST = 1.2
-"""Ratio of two costs below which their difference is not extended to a doubling."""
 
 
 def measured_doubling(
@@ -20,9 +18,10 @@ def measured_doubling(
     """Return the difference of two accuracies for each doubling of cost between them.
 
     `ratios`: of the smaller and the larger network, measured on `images`. None where the second
-    costs less. Below `LEAST` it is the difference as it is; below a doubling it is extended to one
-    on log odds, where no accuracy leaves 0 to 1. The interval is made of both networks' intervals
-    (MOVER: Zou and Donner, Statistics in Medicine 27:10, 2008), so it holds for independent noise.
+    costs less. Below `LEAST_RATIO` it is the difference as it is; below a doubling it is extended
+    to one on log odds, where no accuracy leaves 0 to 1. The interval is made of both networks'
+    intervals (MOVER: Zou and Donner, Statistics in Medicine 27:10, 2008), so it holds for
+    independent noise.
     An accuracy of 0 or 1 counts as half an image from it, in both networks alike.
     """
     doublings = log2(ratios[1] / ratios[0])
@@ -30,7 +29,7 @@ def measured_doubling(
         return None
     half, points = 0.5 / images, [smaller.value, larger.value, *(_ends(smaller, larger) or ())]
     points = [min(max(point, half), 1 - half) for point in points]
-    plain = ratios[1] < LEAST * ratios[0]
+    plain = ratios[1] < LEAST_RATIO * ratios[0]
     if doublings < 1 and not plain:
         return _extended(points, doublings, images)
     gain, *ends = (end / (1.0 if plain else doublings) for end in _difference(points))

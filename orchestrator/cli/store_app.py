@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from compound.orchestrator.cli.parsing import unused_options
+from compound.orchestrator.cli.parsing import completion, unused_options
 from compound.orchestrator.cli.parsing.options import (
     FormatOption,
     ImportOption,
@@ -32,7 +32,7 @@ def list_studies(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the studies of a store: what is done, best accuracy, time left, spent."""
+    """List the studies of a store. What is done, best accuracy, time left, spent."""
     from compound.orchestrator.cli.store import studies as studies_command
 
     studies_command.studies(store or DEFAULT_STORE, limit, as_json=as_json)
@@ -62,7 +62,7 @@ def advise(
     allow_import: ImportOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Say which network to take for so many hours, parameters, MACs, milliseconds."""
+    """Say which network to take within a limit. Hours, parameters, MACs, milliseconds, ..."""
     from compound.orchestrator.cli.study import advise as advise_command
 
     texts: dict[LimitName, str | None] = {
@@ -91,7 +91,7 @@ def metrics(
         bool, typer.Option("--test", help="Of the test part: a row for each evaluated network.")
     ] = False,
 ) -> None:
-    """Print or export every metric of every epoch; as CSV if nothing else is asked for."""
+    """Print or export every metric of every epoch. As CSV if nothing else is asked for."""
     from compound.orchestrator.cli.printing import table_output
     from compound.orchestrator.cli.store.export_tables import held_out_metrics
     from compound.orchestrator.cli.store.export_tables import metrics as trained_metrics
@@ -120,7 +120,7 @@ def query(
     output: OutputOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Answer a question in SQL over the tables of a store (needs the extra `query`)."""
+    """Answer a question in SQL over a store's tables. It needs the extra `query`."""
     from compound.orchestrator.cli.printing import table_output
     from compound.orchestrator.cli.store import query as query_command
 
@@ -132,12 +132,17 @@ def query(
 @app.command()
 def verify(
     study: Annotated[
-        str | None, typer.Argument(metavar="[STUDY]", help="Its name or spec; default: all.")
+        str | None,
+        typer.Argument(
+            metavar="[STUDY]",
+            help="Its name or spec; default: all.",
+            autocompletion=completion.studies,
+        ),
     ] = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Recompute every checksum of a store; exit 1 if a file is damaged."""
+    """Recompute every checksum of a store. Exit 1 if a file is damaged."""
     from compound.orchestrator.cli.store import verify as verify_command
 
     verify_command.verify(study, store, as_json=as_json)
@@ -161,7 +166,7 @@ def fsck(
     ] = 24.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Find orphans, missing, damaged, foreign and newer files; exit 1 if anything is lost."""
+    """Find missing, damaged, foreign and orphaned files. Exit 1 if anything is lost."""
     from compound.orchestrator.cli.store import fsck as fsck_command
 
     options = fsck_command.FsckOptions(store, delete, repair, older_than * 3600, as_json)
@@ -170,7 +175,12 @@ def fsck(
 
 @app.command()
 def gc(
-    studies: Annotated[list[str], typer.Argument(metavar="STUDY...", help="Names, or specs.")],
+    studies: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="STUDY...", help="Names, or specs.", autocompletion=completion.studies
+        ),
+    ],
     store: StoreOption = None,
     keep_last: Annotated[
         int,
@@ -193,7 +203,7 @@ def gc(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show which checkpoints of ended jobs can go, and with --yes remove them."""
+    """Show which checkpoints can go, and with --yes remove them. Of jobs that have ended."""
     from compound.orchestrator.cli.store import gc as gc_command
     from compound.orchestrator.records.needed_checkpoints import Policy
 

@@ -49,7 +49,7 @@ _PAGES: Sequence[tuple[str, Handler]] = (
     ("/studies/{study}/jobs/{job}", job_page),
     ("/studies/{study}/jobs/{job}/curves.json", job_curves),
 )
-"""Every page; docs/dashboard.md says what each shows."""
+"""Every page; docs/how-to/watch.md says what they show."""
 
 
 class _StaticFiles(StaticFiles):

@@ -44,6 +44,11 @@ class Named:
     job: PlannedJob | None = None
 
     @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from others: several phases may share a job, under several labels."""
+        return self.network.id, self.job.request.job.id if self.job else ""
+
+    @property
     def title(self) -> str:
         """What it is, for a list of what could be meant."""
         return (
@@ -84,13 +89,13 @@ def named_network(networks: Sequence[StudyNetwork], word: str, study: str) -> Na
     """
     exact = list(_exact(networks, word.strip()))
     begins = list(_beginning(networks, word.strip())) if len(exact) != 1 else []
-    meant = {meaning.title: meaning for meaning in (*exact, *begins)}
+    meant = {meaning.key: meaning for meaning in reversed((*exact, *begins))}
     if len(meant) == 1:
         return next(iter(meant.values()))
     if meant:
         raise SpecError(
             f"'{word}' names {len(meant)} networks or jobs of study {study}",
-            allowed=_listed(list(meant)),
+            allowed=_listed([meaning.title for meaning in meant.values()][::-1]),
         )
     raise SpecError(
         f"study {study} has no network '{word}'{closest(word, [n.name for n in networks])}",

@@ -21,6 +21,7 @@ from compound.orchestrator.forecast.budget_check import spent_amounts
 from compound.orchestrator.records.documents import SPENDING
 from compound.orchestrator.records.job_list import planned_lines
 from compound.orchestrator.run.observers import Observers
+from compound.orchestrator.run.phase_order import following
 from compound.orchestrator.run.progress import Progress
 from compound.orchestrator.run.spending import SpendingLimit
 from compound.orchestrator.run.trackers import Opens, Trackers
@@ -118,7 +119,12 @@ def assembled(
         stack.callback(trackers.close)
         log = store.study(spec.name).append_event
         driver = f"{socket.gethostname()}/{os.getpid()}"
-        progress = Progress(note, partial(planned_lines, folder, spec), partial(_spent, limited))
+        progress = Progress(
+            note,
+            partial(planned_lines, folder, spec),
+            partial(_spent, limited),
+            partial(following, spec),
+        )
         stack.enter_context(screen(progress))
         stack.callback(progress.end_phase)
         yield limited, Observers(progress, gauges, log, driver, trackers)

@@ -1,5 +1,7 @@
 """Where the jobs of one phase stand, kept up by their events."""
 
+import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from compound.jobs.store.folders.planned_jobs import Line
@@ -9,6 +11,9 @@ from compound.orchestrator.timeline.time_left import TimeLeft
 from compound.orchestrator.wording.network_names import label_in
 from compound.schemas.job import EpochRow, Event, JobRequest, JobResult
 from compound.schemas.metrics import ACCURACY, SECONDS, SPEED
+
+_FRESH_S = 5.0
+"""Seconds for which a time left is kept: of ten thousand jobs it takes some hundredths of one."""
 
 
 class JobBoard:
@@ -26,17 +31,19 @@ class JobBoard:
         self._running: dict[str, JobProgress] = {}
         self._waits: dict[str, str] = {}
         self._ends: dict[str, str] = {}
+        self._ended = Counter[str]()
+        self._left: tuple[float, TimeLeft | None] = (-math.inf, None)
         self.best: float | None = None
 
     @property
     def done(self) -> int:
         """Jobs that are done."""
-        return sum(status == "done" for status in self._ends.values())
+        return self._ended["done"]
 
     @property
     def failed(self) -> int:
         """Jobs that have failed for good."""
-        return sum(status == "failed" for status in self._ends.values())
+        return self._ended["failed"]
 
     @property
     def begun(self) -> int:
@@ -59,9 +66,11 @@ class JobBoard:
         return [*self._running.values()]
 
     def left(self, now: float) -> TimeLeft | None:
-        """Return the seconds until the last job ends; None: unknown yet."""
-        failed = {job for job, status in self._ends.items() if status == "failed"}
-        return jobs_left([t for job, t in self._times.items() if job not in failed], now)
+        """Return the seconds until the last job ends, some seconds old; None: unknown yet."""
+        if now - self._left[0] > _FRESH_S:
+            times = (t for job, t in self._times.items() if self._ends.get(job) != "failed")
+            self._left = (now, jobs_left(times, now))
+        return self._left[1]
 
     def take(self, event: Event) -> None:
         """Take an event of a runner."""
@@ -77,7 +86,8 @@ class JobBoard:
     def _start(self, event: Event) -> None:
         job, request = event.job, self._requests[event.job]
         self._waits.pop(job, None)
-        self._ends.pop(job, None)
+        if job in self._ends:
+            self._ended[self._ends.pop(job)] -= 1
         times = self._times[job]
         whole = event.attempt <= 1 and not request.continues
         self._times[job] = times._replace(began=event.wall_time, ended=None, whole=whole)
@@ -127,6 +137,9 @@ class JobBoard:
     def _end(self, event: Event, result: JobResult) -> None:
         job, times = event.job, self._times[event.job]._replace(epoch=result.epochs)
         self._waits.pop(job, None)
+        self._ended[result.status] += 1
+        if job in self._ends:
+            self._ended[self._ends[job]] -= 1
         self._ends[job] = result.status
         if result.status != "done":
             self._times[job] = times._replace(began=None, last_epoch=None)

@@ -4,19 +4,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from compound.orchestrator.run.progress import Phase, Progress
+from compound.orchestrator.run.phase_start import Phase
 from compound.orchestrator.run.trackers import Trackers
 from compound.schemas.job import Event
 
 if TYPE_CHECKING:
     from compound.cluster.gauges import StudyGauges
+    from compound.orchestrator.run.progress import Progress
 
 
 @dataclass(frozen=True)
 class Observers:
     """Passes events to the terminal, the gauges, the trackers, and the study's log."""
 
-    progress: Progress
+    progress: "Progress"
     gauges: "StudyGauges | None"
     log: Callable[[Event], None]
     driver: str

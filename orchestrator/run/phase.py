@@ -12,7 +12,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.done_jobs import DoneJobs, Ended
 from compound.jobs.training.optimiser.schedule import Steps, steps
 from compound.orchestrator.records.history import History
-from compound.orchestrator.run.progress import Phase, by_studies
+from compound.orchestrator.run.phase_start import Phase, by_studies
 from compound.orchestrator.run.shared_jobs import SharedJobs
 from compound.orchestrator.wording.numbers import counted
 from compound.schemas.job import Event, JobRequest, JobResult

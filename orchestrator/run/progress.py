@@ -3,35 +3,19 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 
 from compound.jobs.store.folders.planned_jobs import Line
 from compound.orchestrator.run.job_board import JobBoard, higher
+from compound.orchestrator.run.phase_start import Phase
 from compound.orchestrator.timeline.study_progress import StudyProgress, end_line
 from compound.orchestrator.wording.numbers import counted, duration
-from compound.schemas.job import Event, JobRequest, JobResult
+from compound.schemas.job import Event, JobResult
 
 _SETTLING = 5
 """Seconds in which every job waits, which is no news."""
 _ALIKE = 3
 """Failures of one cause, and notes of one text, that are shown; the rest is counted."""
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A part of a study whose jobs are trained together, as it begins."""
-
-    title: str
-    jobs: int
-    pending: int
-    """Jobs yet to be trained."""
-    failed: int = 0
-    """Jobs that failed before, and are not tried again."""
-    reused: Mapping[str, int] = field(default_factory=dict)
-    """Jobs that other studies had done before: their number by the name of the study."""
-    requests: Sequence[JobRequest] = field(default=(), compare=False, repr=False)
-    """Of the jobs yet to be trained, in their order."""
 
 
 class Progress:
@@ -42,27 +26,32 @@ class Progress:
         write: Callable[[str], None],
         planned: Callable[[], Sequence[Line]] = tuple,
         spent: Callable[[], str] = str,
+        following: Callable[[str], str] = lambda title: "",
     ) -> None:
-        """`write` shows a line that stays; `planned`: the study's jobs; `spent`: hours, money."""
+        """`write` shows a line that stays; `planned`: the study's jobs; `spent`: hours, money.
+
+        `following` says which phases come after the one with a title.
+        """
         self._write, self._planned, self._spent = write, planned, spent
+        self._following = following
         # A screen asks from a thread of its own.
         self._lock = threading.Lock()
         self._phase: Phase | None = None
         self._board = JobBoard((), ())
         self._best: float | None = None
         self._began = 0.0
-        self._shown = Counter[str]()
+        self._alike = Counter[str]()
 
     def phase(self, phase: Phase) -> None:
         """Begin a phase; show how many jobs are done already, and by which studies."""
         self.end_phase()
-        self._write(f"{phase.title}: {counted(phase.jobs, 'job')}{_before(phase)}")
+        self._write(f"{phase.title}: {counted(phase.jobs, 'job')}{phase.before}")
         if not phase.pending:
             return
         board = JobBoard(phase.requests, self._planned())
         with self._lock:
             self._phase, self._board, self._began = phase, board, time.monotonic()
-        self._shown.clear()
+        self._alike.clear()
 
     def end_phase(self) -> None:
         """Show what became of the phase, where one runs."""
@@ -71,7 +60,7 @@ class Progress:
         with self._lock:
             self._phase = None
         self._write(end_line(study, duration(time.monotonic() - self._began)))
-        for text, number in self._shown.items():
+        for text, number in self._alike.items():
             if number > _ALIKE:
                 self._write(f"and {number - _ALIKE:,} more: {text}")
 
@@ -90,7 +79,7 @@ class Progress:
         elif event.kind == "again":
             self._write(f"{'again':<7} {event.label}: {event.message}")
         elif event.kind == "waiting" and self._is_news(event.message):
-            self._shown[f"waiting {event.message}"] = 1
+            self._alike[f"waiting {event.message}"] = 1
             self._write(f"waiting: {event.label} {event.message}")
         if complete:
             self.end_phase()
@@ -113,6 +102,7 @@ class Progress:
                 self._best,
                 board.left(time.time()),
                 self._spent(),
+                self._following(phase.title),
             )
 
     def _ended(self, event: Event, result: JobResult) -> None:
@@ -124,14 +114,14 @@ class Progress:
 
     def _show_few(self, text: str, line: str) -> None:
         """Show a line; of those with the same text only the first."""
-        self._shown[text] += 1
-        if self._shown[text] <= _ALIKE:
+        self._alike[text] += 1
+        if self._alike[text] <= _ALIKE:
             self._write(line)
 
     def _is_news(self, message: str) -> bool:
         """Whether to show a wait: every job waits when a phase begins, later it is news."""
         begun = time.monotonic() - self._began > _SETTLING
-        return begun and not self._shown[f"waiting {message}"]
+        return begun and not self._alike[f"waiting {message}"]
 
 
 def _unsuccessful(event: Event, result: JobResult) -> tuple[str, str]:
@@ -143,16 +133,3 @@ def _unsuccessful(event: Event, result: JobResult) -> tuple[str, str]:
         why = f"{result.cause.kind}: {first[:120]}"
     reason = f" ({event.message})" if event.message else ""
     return f"{result.status} {why}", f"{result.status:<7} {event.label}: {why}{reason}"
-
-
-def _before(phase: Phase) -> str:
-    """Return how many jobs are done or have failed already, and by which studies."""
-    done = phase.jobs - phase.pending - phase.failed
-    studies = by_studies(phase.reused)
-    text = f", {done} done before" + (f" ({studies})" if studies else "") if done else ""
-    return text + (f", {phase.failed} failed before" if phase.failed else "")
-
-
-def by_studies(jobs: Mapping[str, int]) -> str:
-    """Return in words how many jobs other studies have trained, by the names of the studies."""
-    return ", ".join(f"{count} of them by study {name}" for name, count in jobs.items())

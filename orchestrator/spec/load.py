@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +49,6 @@ class SpecFile:
         """
         settings = (*self.overrides.values(), *sets)
         return command(name, (self.source.name,), settings, allow_import=self.is_code, **options)
-
-    def absolute(self) -> "SpecFile":
-        """Return the same under its absolute path, which names it in any folder."""
-        path = Path(self.source.name)
-        if not path.is_file():
-            return self
-        return replace(self, source=replace(self.source, name=str(path.resolve())))
 
     def explain(self, error: CompoundError, **options: Value) -> CompoundError:
         """Return the error with file:line:col for its dotted key, and the spec for `SPEC`.

@@ -1,14 +1,16 @@
 """How far the jobs are that train now, from what they have logged and what their driver said."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.planned_jobs import Line
-from compound.orchestrator.timeline.job_standing import StudyStanding
 from compound.orchestrator.wording.network_names import network_names
 from compound.schemas.job import Event
 from compound.schemas.metrics import ACCURACY, SECONDS, SPEED
+
+if TYPE_CHECKING:
+    from compound.orchestrator.timeline.job_standing import StudyStanding
 
 
 class JobProgress(NamedTuple):
@@ -39,7 +41,7 @@ class JobProgress(NamedTuple):
     workers: int | None = None
 
 
-def running_jobs(planned: Sequence[Line], standing: StudyStanding) -> list[JobProgress]:
+def running_jobs(planned: Sequence[Line], standing: "StudyStanding") -> list[JobProgress]:
     """Return the jobs of a study that train now, in the order of their plan.
 
     `planned`: every job once, as `job_list.once` returns them; `standing`: see `standing_of`.

@@ -1,6 +1,6 @@
 """How far a study is, in lines for a terminal of any width and for a log."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from compound.orchestrator.timeline.job_progress import JobProgress
@@ -9,13 +9,6 @@ from compound.orchestrator.wording.numbers import percent
 
 _NARROW = 60
 """Columns below which the study may take three lines; else two. Parts are dropped for that."""
-_DROPPED: tuple[dict[str, str | None], ...] = (
-    {},
-    {"why": ""},
-    {"why": "", "spent": ""},
-    {"why": "", "spent": "", "best": None},
-)
-"""What is left out, from the widest form to the narrowest."""
 _LOGGED = 2
 """Running jobs that a line of a log names; the rest is counted."""
 
@@ -37,6 +30,8 @@ class StudyProgress(NamedTuple):
     """Of this phase; None: unknown yet."""
     spent: str = ""
     """Hours and money, of the whole study."""
+    then: str = ""
+    """The phases that follow, which the time left leaves out."""
 
 
 def job_lines(running: Sequence[JobProgress], width: int, rows: int) -> list[str]:
@@ -44,18 +39,18 @@ def job_lines(running: Sequence[JobProgress], width: int, rows: int) -> list[str
 
     All lines have the same parts: those that fit into `width` columns. No number is cut.
     """
-    shown = running if len(running) <= rows else running[: max(0, rows - 1)]
+    visible = running if len(running) <= rows else running[: max(0, rows - 1)]
     lines = next(
-        (lines for form in _FORMS if _fit(lines := _listed(shown, form), width)),
-        [_epochs(job) for job in shown],
+        (lines for form in _FORMS if _fit(lines := _listed(visible, form), width)),
+        [_epochs(job) for job in visible],
     )
-    hidden = len(running) - len(shown)
+    hidden = len(running) - len(visible)
     return [*lines, f"and {hidden:,} more jobs"] if hidden and rows > 0 else lines
 
 
 def study_lines(study: StudyProgress, width: int) -> list[str]:
     """Return the study's line, in two or three on a narrow terminal; parts drop, numbers stay."""
-    forms = (_packed(_parts(study._replace(**less)), width) for less in _DROPPED)
+    forms = (_packed(_parts(form), width) for form in _narrower(study))
     lines: list[str] = []
     for lines in forms:
         if len(lines) <= (2 if width >= _NARROW else 3) and _fit(lines, width):
@@ -77,6 +72,15 @@ def end_line(study: StudyProgress, took: str) -> str:
     return ", ".join(filter(None, [*total, study.spent and f"spent so far {study.spent}"]))
 
 
+def _narrower(study: StudyProgress) -> Iterator[StudyProgress]:
+    """Yield a study with less and less of it, what matters least left out first."""
+    yield study
+    yield (study := study._replace(why=""))
+    yield (study := study._replace(then=""))
+    yield (study := study._replace(spent=""))
+    yield study._replace(best=None)
+
+
 def _parts(study: StudyProgress) -> list[str]:
     failed = f", {study.failed:,} failed" if study.failed else ""
     parts = (
@@ -85,6 +89,7 @@ def _parts(study: StudyProgress) -> list[str]:
         f"{study.waiting:,} waiting {study.why}".rstrip() if study.waiting else "",
         _best(study),
         study.left.text if study.left else UNKNOWN,
+        study.then,
         study.spent and f"spent so far {study.spent}",
     )
     return [part for part in parts if part]
@@ -96,8 +101,9 @@ def _best(study: StudyProgress) -> str:
 
 def _logged(running: Sequence[JobProgress]) -> list[str]:
     """Return the first running jobs in words, and how many more there are."""
-    texts = [_full(job, 0).replace("  ", " ") for job in running[:_LOGGED] if job.epoch]
-    more = len([job for job in running if job.epoch]) - len(texts)
+    begun = [job for job in running if job.epoch]
+    texts = [" ".join(_full(job, 0).split()) for job in begun[:_LOGGED]]
+    more = len(begun) - len(texts)
     return [*texts, *([f"{more:,} more"] if more else [])]
 
 

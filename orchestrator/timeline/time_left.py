@@ -27,6 +27,9 @@ _EXPONENT = 0.2
 _HALF_LIFE = 8
 """Jobs after which a rate counts half: the load of a machine changes."""
 
+_NEWEST = 100
+"""Rates that count; older ones weigh next to nothing."""
+
 
 class Ran(NamedTuple):
     """What was trained: a job, or the epochs of one that runs."""
@@ -71,7 +74,7 @@ def time_left(
     `ran`: oldest first; `waiting`: the costs of jobs that have not begun, in their order; `slots`:
     jobs that run at once.
     """
-    seen = [part for part in ran if part.cost > 0 and part.seconds > 0]
+    seen = [part for part in ran if part.cost > 0 and part.seconds > 0][-_NEWEST:]
     if not running and not waiting:
         return TimeLeft(0.0, 0.0)
     if not seen:

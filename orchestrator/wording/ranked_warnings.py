@@ -72,11 +72,11 @@ def ranked(warnings: Iterable[str]) -> list[str]:
 
 
 def rank(warning: str) -> int:
-    """Return a warning's place in RANKS; after the last for one of no known kind."""
+    """Return a warning's rank by RANKS; after the last for one of no known kind."""
     return next(
         (
-            place
-            for place, (_, patterns) in enumerate(RANKS)
+            number
+            for number, (_, patterns) in enumerate(RANKS)
             if any(re.search(pattern, warning) for pattern in patterns)
         ),
         len(RANKS),

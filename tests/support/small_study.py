@@ -8,7 +8,7 @@ from compound.jobs.data.source import inspect
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.kinds.all_kinds import KINDS
 from compound.orchestrator.prepare import prepare
-from compound.orchestrator.run.progress import Phase
+from compound.orchestrator.run.phase_start import Phase
 from compound.orchestrator.spec.load import load
 from compound.orchestrator.study import Study
 from compound.schemas.job import Event

@@ -6,11 +6,38 @@ from typing import Annotated, Literal
 
 import typer
 
+from compound.orchestrator.cli.parsing import completion
 from compound.orchestrator.cli.printing.command_line import DEFAULT_STORE
 from compound.schemas.errors import SpecError
 
-SpecArgument = Annotated[Path, typer.Argument(metavar="SPEC", help="A YAML spec.")]
-StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="A study's name, or its spec.")]
+SpecArgument = Annotated[
+    Path, typer.Argument(metavar="SPEC", help="A YAML spec.", autocompletion=completion.specs)
+]
+StudyArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="STUDY",
+        help="A study's name, or its spec.",
+        autocompletion=completion.studies,
+    ),
+]
+ExportArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="STUDY|JOB",
+        help="A study with --phi or --network, or a job by its id, its first digits, its label.",
+        autocompletion=completion.studies,
+    ),
+]
+NetworkOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="The study's network of this name: d1.00-w1.40-r8, 'phi 2', the first digits of its "
+        "hash or of a job's id.",
+        autocompletion=completion.networks_of_study,
+    ),
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key: --set train.epochs=5."),

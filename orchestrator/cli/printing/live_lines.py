@@ -9,6 +9,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -48,7 +49,9 @@ class LiveLines:
         """Remove the frame; what is printed afterwards follows what was printed before."""
         sys.stdout, sys.stderr = self._streams
         self._frame = _nothing
-        self.paint()
+        # A terminal that has gone away is met by whoever prints next.
+        with suppress(OSError):
+            self.paint()
 
     def paint(self) -> None:
         """Write what was printed since, and the frame anew where either has changed."""
@@ -56,13 +59,13 @@ class LiveLines:
             columns, rows = _size(self._terminal)
             width = min(max(columns - 1, _NARROW), _WIDE)
             lines = [in_line(line)[:width] for line in self._frame(width, rows - _SPARE_ROWS)]
-            above = self._taken()
+            above = self._printed()
             if above or lines != self._painted:
                 write_styled(self._terminal, _over(self._painted, above, lines))
                 self._terminal.flush()
                 self._painted = lines
 
-    def _taken(self) -> str:
+    def _printed(self) -> str:
         """Take what was printed; an unfinished line gets an end, so that the frame begins anew."""
         text = ""
         while self._above:

@@ -10,11 +10,10 @@ from compound.orchestrator.answer.answer_text import (
     phis_text,
     ways_in,
 )
-from compound.orchestrator.answer.doublings import LEAST as LEAST_RATIO
 from compound.orchestrator.cli.printing.output import print_table, say
 from compound.orchestrator.wording.names import WAYS
 from compound.orchestrator.wording.numbers import short
-from compound.schemas.answer import Answer, AnswerRow, Doubling, HourUnit, Reached
+from compound.schemas.answer import LEAST_RATIO, Answer, AnswerRow, Doubling, HourUnit, Reached
 
 KEEP = ("phi", "accuracy, %", "cost", "params", "points")
 """The columns that matter most."""

@@ -19,22 +19,22 @@ from compound.orchestrator.timeline.study_progress import (
 
 _LOG_S, _SAME_S = 30.0, 300.0
 """Seconds between two lines of a log: where something has changed, and where nothing has."""
-_PART = 0.05
-"""The part of the time since a log began that at least lies between two lines: a day has about 200
+_PART = 0.1
+"""The part of the time since a log began that at least lies between two lines: a day has about 300
 lines and not 2,880."""
 _PAINT_S = 0.25
 """Seconds between two looks at what the terminal shows."""
 
 
 @contextmanager
-def shown(progress: Progress) -> Iterator[None]:
+def screen(progress: Progress) -> Iterator[None]:
     """Show the progress of a run until it ends; what is printed meanwhile stands above it."""
     if is_live():
         lines = LiveLines(lambda width, rows: _live(progress.now(), width, rows))
         with lines, _every(_PAINT_S, lines.paint):
             yield
         return
-    with _every(1.0, _Log(progress).tell):
+    with _every(1.0, _Log(progress).write):
         yield
 
 
@@ -56,14 +56,14 @@ def _live(study: StudyProgress | None, width: int, rows: int) -> list[str]:
 
 
 class _Log:
-    """Tells at most every 30 s how far a run is, and less often where it got no further."""
+    """Writes at most every 30 s how far a run is, and less often where it got no further."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._began = self._at = time.monotonic()
         self._before = ""
 
-    def tell(self) -> None:
+    def write(self) -> None:
         """Write a line where it is time for it."""
         now = time.monotonic()
         since, pause = now - self._at, min(max(_LOG_S, _PART * (now - self._began)), _SAME_S)

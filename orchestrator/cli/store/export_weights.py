@@ -15,6 +15,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.checkpoint import NORM_EPSILON, Checkpoint
 from compound.jobs.wording.os_errors import refused_as
 from compound.orchestrator.cli.printing.output import note, print_json, say
+from compound.orchestrator.cli.store.job_to_export import JobToExport
 from compound.orchestrator.records.history import data_of
 from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.numbers import closest
@@ -26,17 +27,22 @@ _KEY = "compound."
 """What our keys in a file's metadata begin with."""
 
 
-def export(job_id: str, path: Path, naming: Source, uri: str, *, best: bool, as_json: bool) -> None:
+def export(
+    meant: JobToExport, path: Path | None, naming: Source, *, best: bool, as_json: bool
+) -> None:
     """Write a job's last checkpoint, or its best one, averaged where its recipe averages.
 
     Beside the tensors the file says what is needed to use them: classes in their order, mean and
     deviation of the pixels, resolution and network.
     Raises StoreError: no such job, or no checkpoint of it; SpecError: the file cannot be written.
     """
+    path = path or meant.path
     if path.suffix not in (".safetensors", ".pth"):
         raise _wrong_name(path)
-    store = ArtifactStore.open(uri, create=False)
+    store, job_id = meant.store, meant.job
     job, checkpoint = _trained(store, job_id, best=best)
+    if meant.why:
+        note(meant.why)
     tensors = exported(evaluated(checkpoint.model()), job.architecture, naming)
     versioned = hasattr(tensors, "_metadata")
     if path.suffix == ".pth" and not versioned:

@@ -21,9 +21,10 @@ from compound.orchestrator.answer.stored_answer import answer_inputs, work_in
 from compound.orchestrator.choose.no_better_than_chance import rate_setting, remedy
 from compound.orchestrator.cli.printing.named_study import find, is_spec
 from compound.orchestrator.cli.printing.output import note_lost, print_json, say
-from compound.orchestrator.cli.study.status import stored_failures
+from compound.orchestrator.cli.study.failures import stored_failures
 from compound.orchestrator.losses.study_losses import lost_parts
 from compound.orchestrator.records.documents import Documents
+from compound.orchestrator.records.stored_weights import has_weights
 from compound.orchestrator.wording.commands import command, commented, resuming, with_settings
 from compound.schemas.answer import Advice, Answer, Limit, LimitName, Timing
 from compound.schemas.architecture import Architecture, Candidate
@@ -167,20 +168,13 @@ def _next_step(store: ArtifactStore, stored: Documents, choice: Choice, typed: s
     if not row.trained:
         return training(spec, typed, row, store.uri)
     jobs = jobs_of(stored, choice.option.network)
-    exportable = next((job for job in jobs if _has_weights(store, job)), None)
+    exportable = next((job for job in jobs if has_weights(store, job)), None)
     if exportable is None:
         note = "it is trained, and the store has no weights of it"
         return NextStep(command("report", (spec.name,), store=store.uri), (note,))
     way = "" if row.way == "choice" else f"-{row.way}"
     target = f"{spec.name}{way}-phi{row.phi:g}.safetensors"
     return NextStep(command("export", (exportable, target), store=store.uri))
-
-
-def _has_weights(store: ArtifactStore, job: str) -> bool:
-    """Whether a checkpoint of a job is there; of a bucket, whether its records name one."""
-    newest = store.checkpoints(job)[-1:]
-    files = [store.locate(file) for checkpoint in newest for file in checkpoint.files.values()]
-    return bool(files) and all("://" in file or Path(file).is_file() for file in files)
 
 
 def _print(advice: Advice, *, as_json: bool) -> None:

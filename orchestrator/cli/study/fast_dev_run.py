@@ -9,8 +9,8 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.answer.stored_answer import stored_answer
 from compound.orchestrator.cli.printing.output import print_json, say
 from compound.orchestrator.cli.study import run as run_command
+from compound.orchestrator.cli.study.failures import say_failures, stored_failures
 from compound.orchestrator.cli.study.report import write_report
-from compound.orchestrator.cli.study.status import say_failures, stored_failures
 from compound.orchestrator.kinds.all_kinds import KINDS
 from compound.orchestrator.records.documents import written
 from compound.orchestrator.spec.fast_dev_run import BATCHES

@@ -8,6 +8,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.wording.os_errors import refused_as
 from compound.orchestrator.answer.stored_answer import stored_answer
 from compound.orchestrator.choose.other_rates import OtherRates
+from compound.orchestrator.cli.printing.browser import open_in_browser
 from compound.orchestrator.cli.printing.named_study import find
 from compound.orchestrator.cli.printing.output import note, note_lost, print_json, say
 from compound.orchestrator.losses.study_losses import lost_parts
@@ -22,8 +23,13 @@ from compound.schemas.store_uri import bucket_of
 REPORT = "report.html"
 
 
-def report(study: str, uri: str | None, output: Path | None, *, as_json: bool) -> None:
-    """Write report.html from the store as it is now; with `output` a copy for a browser."""
+def report(
+    study: str, uri: str | None, output: Path | None, *, as_json: bool, opened: bool = False
+) -> None:
+    """Write report.html from the store as it is now; with `output` a copy for a browser.
+
+    `opened`: show it in a browser; a report in a bucket needs `output` for that.
+    """
     store, stored = find(study, uri)
     lost = lost_parts(store, stored)
     answer = stored_answer(store, stored)
@@ -45,6 +51,8 @@ def report(study: str, uri: str | None, output: Path | None, *, as_json: bool) -
         name = stored.record.spec.name
         copy = command("report", (name,), store=store.uri, output=f"{name}.html")
         note(f"to open it: {copy}")
+    if opened:
+        open_in_browser(path)
     if as_json:
         print_json({"report": path, "answer": answer and answer.model_dump(mode="json")})
     else:

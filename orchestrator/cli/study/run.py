@@ -15,7 +15,8 @@ from compound.orchestrator.analyse.failed_jobs import Group
 from compound.orchestrator.cli.parsing.allow_import import folders, networks_for
 from compound.orchestrator.cli.printing.closed_streams import unread_output
 from compound.orchestrator.cli.printing.output import note
-from compound.orchestrator.cli.printing.progress_screen import shown
+from compound.orchestrator.cli.printing.progress_screen import screen
+from compound.orchestrator.cli.study.failures import say_failures, stored_failures
 from compound.orchestrator.cli.study.run_summary import (
     Reached,
     RunSummary,
@@ -24,12 +25,12 @@ from compound.orchestrator.cli.study.run_summary import (
     show,
 )
 from compound.orchestrator.cli.study.spec_to_run import source
-from compound.orchestrator.cli.study.status import say_failures, stored_failures
 from compound.orchestrator.design.baseline import baseline_of
 from compound.orchestrator.forecast.budget_check import check_budget, unlimited
 from compound.orchestrator.forecast.placement import decided, placed
 from compound.orchestrator.kinds.all_kinds import KINDS
 from compound.orchestrator.plan import plan_file
+from compound.orchestrator.plan.too_little import too_little
 from compound.orchestrator.prepare import Prepared, prepare, samples, with_plan
 from compound.orchestrator.records.documents import Documents, documents, written
 from compound.orchestrator.run.assemble import Backend, RunnerName, assembled, started
@@ -39,6 +40,7 @@ from compound.orchestrator.run.extend import (
     say_other_defaults,
 )
 from compound.orchestrator.run.trackers import check as check_trackers
+from compound.orchestrator.spec.anywhere import anywhere
 from compound.orchestrator.spec.load import SpecFile
 from compound.orchestrator.study import Outcome, Study
 from compound.orchestrator.wording.commands import Value, command
@@ -105,7 +107,7 @@ class Options:
         if self.resume:
             return previous.record.resume if previous else ""
         plan = self.plan.resolve() if self.plan else None
-        return replace(self, plan=plan).again(file.absolute(), retry_failed=None)
+        return replace(self, plan=plan).again(anywhere(file), retry_failed=None)
 
     def retry(self, study: str, store: str, *, is_code: bool) -> str:
         """Return the command that retries a study's failed jobs on the same runner."""
@@ -153,6 +155,7 @@ def _summarised(file: SpecFile, options: Options, ending: Reached) -> Summarised
         failed,
         as_json=options.as_json,
         drawn=options.report,
+        rehearsal=options.fast_dev_run,
     )
     with unread_output():
         missing = show(store, stored, summary)
@@ -207,7 +210,8 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
     networks = networks_for(file, options.again(file), options.allow_import)
     with folder.lease(_holder()):
         info = inspect(spec.data)
-        for line in data_lines(info):
+        of_little = () if options.fast_dev_run else too_little(spec, info)
+        for line in (*data_lines(info), *(f"warning: {text}" for text in of_little)):
             note(line)
         prepared = _prepared(spec, info, store, networks, options)
         previous = documents(folder)
@@ -225,7 +229,7 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
         ) as backend:
             _note_placement(spec, backend, prepared, options)
             with assembled(
-                spec, store, backend, profile=options.profile, note=note, screen=shown
+                spec, store, backend, profile=options.profile, note=note, screen=screen
             ) as parts:
                 limit, observers = parts
                 text, retry = file.source.text, options.retry_failed

@@ -1,25 +1,23 @@
 """What `compound run` prints when it ends: the verdict, the family, and what to type next."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.answer.stored_answer import stored_answer
+from compound.orchestrator.answer.study_warnings import study_warnings
 from compound.orchestrator.cli.printing.along_table import show_along
 from compound.orchestrator.cli.printing.final_table import show_final
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.cli.printing.phi_table import say_answer, show_phis
 from compound.orchestrator.cli.study.report import report_or_reason
 from compound.orchestrator.forecast.budget_check import exceeded
-from compound.orchestrator.plan.too_little import too_little
 from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.records.study_networks import names_of_study
 from compound.orchestrator.study import Outcome
-from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.numbers import short
-from compound.orchestrator.wording.ranked_warnings import first_few, ranked
+from compound.orchestrator.wording.ranked_warnings import first_few
 from compound.schemas.answer import Answer
 from compound.schemas.errors import ReportError
 from compound.schemas.metrics import ACCURACY
@@ -48,6 +46,8 @@ class RunSummary:
     as_json: bool
     drawn: bool = True
     """Whether a report is wanted."""
+    rehearsal: bool = False
+    """Whether each job trained two batches only: what such jobs show is no warning."""
 
 
 class Summarised(NamedTuple):
@@ -92,20 +92,18 @@ def show(store: ArtifactStore, stored: Documents, summary: RunSummary) -> Report
     show_along(stored.along, answer)
     spec = stored.record.spec
     every = command("status", (spec.name,), store=spec.store, warnings=True)
-    for line in first_few(_warnings(stored), every):
+    for line in first_few(_warnings(stored), every) if not summary.rehearsal else ():
         note(line)
     _say_next(stored.record.spec, summary, report)
     return missing
 
 
-def _warnings(stored: Documents) -> Iterator[str]:
-    """Yield what a study's documents warn of, in no order."""
-    if stored.data:
-        yield from (*class_warnings(stored.data), *too_little(stored.record.spec, stored.data))
-    yield from stored.verdict.warnings if stored.verdict else ()
-    yield from stored.gate.warnings if stored.gate else ()
-    yield from (stored.test.outdated, *stored.test.warnings) if stored.test else ()
-    yield from stored.along.warnings if stored.along else ()
+def _warnings(stored: Documents) -> list[str]:
+    """Return what a study's documents warn of."""
+    with_warnings = (stored.verdict, stored.gate, stored.along, stored.test)
+    outdated = [stored.test.outdated] if stored.test else []
+    parts = [part.warnings for part in with_warnings if part]
+    return study_warnings(stored.record.spec, stored.data, outdated, *parts)
 
 
 def _show_members(store: ArtifactStore, stored: Documents) -> None:
@@ -166,7 +164,7 @@ def _in_json(
         "store": store.uri,
         "status": summary.ending,
         "failed": summary.failed,
-        "warnings": ranked(_warnings(stored)),
+        "warnings": _warnings(stored),
         **{name: part.model_dump(mode="json") if part else None for name, part in parts.items()},
         "family": family_rows(store, stored),
         "report": report,
@@ -177,8 +175,9 @@ def _say_verdict(stored: Documents) -> None:
     """Print the reason for the choice, and what to know of the verdict that was said first."""
     if stored.verdict:
         say("", f"{stored.verdict.reason} {stored.verdict.beside}".rstrip())
-        if stored.verdict.images and not stored.verdict.images.unknown:
-            say(stored.verdict.images.sentence)
+        images = stored.verdict.images
+        if images and images.sentence and not images.unknown:
+            say(images.sentence)
     if stored.sensitivity:
         say(stored.sensitivity.sentence)
     if stored.gate:

@@ -10,7 +10,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.planned_jobs import Line
 from compound.orchestrator.analyse.failed_jobs import Group
 from compound.orchestrator.cli.printing.named_study import opened
-from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
+from compound.orchestrator.cli.printing.output import print_json, print_table, say
 from compound.orchestrator.cli.printing.phi_table import say_answer, show_phis, unsaid
 from compound.orchestrator.cli.printing.waiting_lines import (
     clock_warning,
@@ -23,10 +23,7 @@ from compound.orchestrator.overview.known_warnings import known_warnings
 from compound.orchestrator.overview.next_steps import failed_groups, next_steps
 from compound.orchestrator.overview.study_now import StudyNow, study_now
 from compound.orchestrator.overview.study_status import StudyStatus
-from compound.orchestrator.records.documents import Documents
-from compound.orchestrator.records.job_list import lines_of, once
 from compound.orchestrator.timeline.job_progress import JobProgress
-from compound.orchestrator.timeline.job_standing import standing_of
 from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.final_texts import final_text
 from compound.orchestrator.wording.ledger_text import ledger_lines
@@ -101,8 +98,8 @@ def _show(
     say("", ", ".join(f"{number} {state}" for state, number in sorted(now.counts.items())))
     texts: list[str | None] = [f"{now.progress.title}: {left.text}" if (left := now.left) else ""]
     every = command("status", (name,), store=store.uri, warnings=True)
-    known = [*known_warnings(now.status)]
-    texts += every_one(known) if all_warnings else first_few(known, every)
+    warnings = known_warnings(now.status)
+    texts += every_one(warnings) if all_warnings else first_few(warnings, every)
     texts += [f"warning: {text}" for text in gone]
     waits = [(line.label, now.standing[line.job]) for line in planned]
     texts += [*waiting_lines(waits, moment), clock_warning(now.events)]
@@ -146,27 +143,12 @@ def _documents(status: StudyStatus, answer: Answer | None) -> dict[str, Any]:
     models = {"answer": answer, "spent": status.spent, "test": status.test, "data": status.data}
     return {
         "verdict": status.verdict,
-        "warnings": list(status.warnings),
+        "warnings": known_warnings(status),
         "gate": status.gate,
         "along": status.along,
         **status.rates.as_json,
         **{name: part.model_dump(mode="json") if part else None for name, part in models.items()},
     }
-
-
-def stored_failures(store: ArtifactStore, stored: Documents) -> list[Group]:
-    """Return the failed jobs of a study's documents by first cause."""
-    states = store.states([job.request.job.id for job in stored.jobs])
-    going_on = standing_of(store.study(stored.record.spec.name), states).states
-    return failed_groups(once(lines_of(stored)), going_on)
-
-
-def say_failures(groups: Sequence[Group]) -> None:
-    """Say why jobs of a study failed, a line for each cause, to stderr."""
-    for group in groups:
-        note(f"failed: {group.headline}")
-        if group.users_line:
-            note(f"  {group.users_line}")
 
 
 def _row(line: Line, now: StudyNow, network: str) -> dict[str, Any]:

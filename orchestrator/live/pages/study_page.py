@@ -15,7 +15,6 @@ from compound.orchestrator.overview.known_warnings import known_warnings
 from compound.orchestrator.timeline.time_left import UNKNOWN
 from compound.orchestrator.wording.final_texts import final_text
 from compound.orchestrator.wording.ledger_text import ledger_lines
-from compound.orchestrator.wording.ranked_warnings import ranked
 
 if TYPE_CHECKING:
     from compound.orchestrator.live.reading.study_state import StudyState
@@ -76,4 +75,4 @@ def waits(state: "StudyState") -> list[dict[str, object]]:
 
 def _warnings(state: "StudyState") -> list[str]:
     clocks = clock_warning(state.events).removeprefix("warning: ")
-    return [*ranked(known_warnings(state.status)), *state.missing, *([clocks] if clocks else [])]
+    return [*known_warnings(state.status), *state.missing, *([clocks] if clocks else [])]

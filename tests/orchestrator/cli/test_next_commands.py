@@ -11,6 +11,7 @@ import pytest
 import typer.main
 
 from compound.orchestrator.cli.app import app
+from compound.orchestrator.spec.anywhere import anywhere
 from compound.orchestrator.spec.load import load
 from compound.schemas.errors import PlanError
 from tests.support.command import compound
@@ -127,3 +128,50 @@ def test_an_error_that_knows_no_file_names_the_spec(spec: Path) -> None:
     error = PlanError("x", next_step="compound plan SPEC --probe")
     assert file.explain(error).next_step == f"compound plan '{spec}' --set seed=4 --probe"
     assert error.next_step == "compound plan SPEC --probe"
+
+
+def test_what_goes_on_with_a_study_means_the_same_in_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    (here / "small.yaml").write_text(SPEC.format(store="a store", epochs=1))
+    limit = ("--set", "budget={epochs: 3, at_limit: stop}", "--set", "name=other")
+    compound("run", "small.yaml", *limit, *LOCAL, "--no-report", cwd=here)
+    status = compound("status", "other", "--store", str(here / "a store"), cwd=there)
+    words = followed(status.stdout, "run")
+    assert words[2:] == [
+        *(str(here / "small.yaml"), *limit, "--set", f"store={here / 'a store'}"),
+        *(*LOCAL, "--no-report"),
+    ]
+    monkeypatch.chdir(there)
+    assert load(Path(words[2]), words[4:9:2]).spec.store == str(here / "a store")
+
+
+@pytest.mark.parametrize(
+    ("written", "sets", "added"),
+    [
+        ("runs", [], ["store=HERE/runs"]),
+        ("HERE/runs", [], []),
+        ("s3://bucket/runs", [], []),
+        ("runs", ["store=HERE/x"], []),
+        ("HERE/runs", ["store=x", "seed=1"], ["store=HERE/x"]),
+    ],
+)
+def test_only_relative_paths_are_written_out(
+    written: str,
+    sets: list[str],
+    added: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    here = str(tmp_path)
+    path = tmp_path / "small.yaml"
+    path.write_text(SPEC.format(store=written.replace("HERE", here), epochs=1))
+    file = load(Path("small.yaml"), [text.replace("HERE", here) for text in sets])
+    moved = anywhere(file)
+    assert moved.source.name == str(path)
+    changed = [text for text in moved.overrides.values() if text not in file.overrides.values()]
+    assert changed == [text.replace("HERE", here) for text in added]

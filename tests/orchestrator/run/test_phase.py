@@ -13,7 +13,7 @@ from compound.cluster.runner import OnEvent, Take, in_order
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.records.history import History
 from compound.orchestrator.run.phase import PhaseRunner
-from compound.orchestrator.run.progress import Phase
+from compound.orchestrator.run.phase_start import Phase
 from compound.orchestrator.timeline.intervals import intervals
 from compound.schemas.job import Cause, Event, JobRequest, JobResult, Resources
 from compound.schemas.retries import RetryLimits

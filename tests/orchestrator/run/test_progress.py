@@ -2,7 +2,8 @@
 
 import pytest
 
-from compound.orchestrator.run.progress import Phase, Progress
+from compound.orchestrator.run.phase_start import Phase
+from compound.orchestrator.run.progress import Progress
 from compound.schemas.job import Cause, EpochRow, Event, JobRequest, JobResult
 from compound.schemas.metrics import ACCURACY, SECONDS, SPEED
 from tests.support.small_jobs import small_job

@@ -91,6 +91,7 @@ def test_a_log_has_the_same_numbers_in_one_line() -> None:
     assert line.startswith("search: 1,012 of 1,200 done, 3 failed, 2 running, 183 waiting for 2 x")
     assert "best 95.1 %, 8 to 12 min left" in line and "spent so far 0.31 of 2 GPU-hours" in line
     assert line.endswith("; d1.00-w1.40-r8-s0 epoch 3 of 12 1,234 images/s accuracy 87.5 %")
+    assert "8 to 12 min left, then family, spent" in log_line(STUDY._replace(then="then family"))
     assert "time left unknown yet" in log_line(STUDY._replace(left=None))
 
 
