@@ -154,15 +154,19 @@ def _jobs(state: "StudyState") -> Iterator[dict[str, Any]]:
 
 
 def candidates_table(
-    networks: Iterable[tuple[str, Candidate]], verdict: Verdict | None
+    networks: Iterable[tuple[str, Candidate]], names: Mapping[str, str], verdict: Verdict | None
 ) -> pa.Table:
-    """Return networks, each with its roles in words, and with its standing in the verdict."""
+    """Return networks, each with its roles in words, and with its standing in the verdict.
+
+    `names`: of networks, as every command has them, by their ids.
+    """
     standings = {standing.candidate: standing for standing in verdict.standings} if verdict else {}
     if verdict and verdict.baseline:
         standings[verdict.baseline.candidate] = verdict.baseline
     rows = []
     for roles, network in networks:
-        row = arrow_tables.network_line(roles, network) | {"name": name(network)}
+        row = arrow_tables.network_line(roles, network)
+        row |= {"name": name(network), "network": names.get(network.id)}
         if standing := standings.get(network.id):
             row |= standing.model_dump(include={"low", "high", "failed", "tied"})
             row |= {"accuracy": standing.mean, "seeds": len(standing.scores)}

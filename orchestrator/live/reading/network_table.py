@@ -13,6 +13,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.orchestrator.live.listing.page_tables import candidates_table
 from compound.orchestrator.live.reading.file_marks import FileMarks, file_marks
+from compound.orchestrator.overview.study_status import planned_lines
 from compound.orchestrator.records.arrow_tables import networks_with_roles
 from compound.orchestrator.records.documents import (
     ANSWER,
@@ -29,6 +30,7 @@ from compound.orchestrator.records.documents import (
     documents,
 )
 from compound.orchestrator.records.selected_scores import as_read
+from compound.orchestrator.wording.network_names import network_names
 from compound.schemas.architecture import Candidate
 from compound.schemas.errors import UnknownError
 from compound.schemas.verdict import Verdict
@@ -91,7 +93,9 @@ def read_networks(store: ArtifactStore, study: str, before: StudyNetworks | None
     if record is None:
         raise _unknown(store, study)
     verdict = as_read(record.spec, folder.read(VERDICT, Verdict))
-    return StudyNetworks(candidates_table(_networks(folder), verdict), sources)
+    lines = planned_lines(folder, record.spec, folder.sizes())
+    names = network_names((line.candidate, line.label) for line in lines)
+    return StudyNetworks(candidates_table(_networks(folder), names, verdict), sources)
 
 
 def _networks(folder: StudyFolder) -> Sequence[tuple[str, Candidate]]:
