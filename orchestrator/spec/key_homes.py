@@ -21,8 +21,9 @@ def other_home(loc: Sequence[Key]) -> str:
 
 def shortest_home(key: str) -> str:
     """Return the dotted path of a key, the shortest of several; "" for a key of nowhere."""
-    homes = [".".join(map(str, path.keys)) for path in all_paths() if path.keys[-1] == key]
-    return min(homes, key=lambda dotted: dotted.count("."), default="")
+    homes = [path.keys for path in all_paths() if path.keys[-1] == key]
+    shortest = min(homes, key=lambda keys: len(tuple(keys)), default=())
+    return ".".join(map(str, shortest))
 
 
 def _choice_that_has(key: str, homes: Sequence[SchemaPath], own: Sequence[str]) -> str:

@@ -75,8 +75,8 @@ TYPED = [
     typed(
         "a job of another store: export 0123456789abcdef out.safetensors",
         "0123456789abcdef",
-        "no checkpoint",
-        "by its id of 16 hex digits",
+        "no study, job or network is called",
+        "a job's id or label",
     ),
     typed(
         "a runner that there is not: run spec.yaml --runner slurm",

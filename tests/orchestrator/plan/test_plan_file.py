@@ -112,7 +112,7 @@ def test_a_missing_plan_and_two_sources_are_refused(folder: Path) -> None:
     assert "cannot read: no such file" in refusal(plan="absent.json").message
     for error in (refusal(Path("spec.yaml")), refusal(None, "seed=1"), refusal(plan="")):
         assert "`run` takes either a spec" in error.message
-        assert "compound run --plan plan.json" in error.next_step
+        assert error.next_step.startswith("compound run ")
 
 
 def test_a_plan_that_cannot_be_written_is_told(folder: Path) -> None:
