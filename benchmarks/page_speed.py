@@ -49,7 +49,8 @@ def store_of(folder: Path, epochs: int) -> str:
     name = f"name={NAME}"
     if (folder / name / "studies" / NAME / "verdict.json").exists():
         return str(folder / name)
-    return rehearsed(folder, name, f"train.epochs={epochs}")
+    store: str = rehearsed(folder, name, f"train.epochs={epochs}")
+    return store
 
 
 def page_times(browser: "Browser", url: str, store: str) -> dict[str, float]:

@@ -47,7 +47,7 @@ _LARGER = (24, 120.0)
 """A larger study has so many times the minutes, but no more than so many, or than twice as many."""
 OwnData = ImageFolderData | ParquetData | IdxData
 USUAL_MINUTES = 5.0
-_OTHER = Path("another-name.yaml")
+_FREE_NAME = Path("another-name.yaml")
 _NAME = re.compile(r"[^a-z0-9]+")
 
 
@@ -88,7 +88,7 @@ def init(path: Path, options: Options) -> None:
 
     DataError: no study can be made of them. SpecError: the file is there already.
     """
-    refuse_existing(path, options.command(_OTHER, options.minutes), force=options.force)
+    refuse_existing(path, options.command(_FREE_NAME, options.minutes), force=options.force)
     try:
         data, guesses = _guessed(options)
         data, info = _looked_at(data)

@@ -158,8 +158,8 @@ def _line(
         deviations,
         name=row.name,
         customdata=[
-            [row.name, place, *percents(mean, low, high)]
-            for place, (low, mean, high) in zip(("search", "gate"), ends, strict=True)
+            [row.name, phase, *percents(mean, low, high)]
+            for phase, (low, mean, high) in zip(("search", "gate"), ends, strict=True)
         ],
         mode="lines+markers",
         line={"color": colour, "width": 3.2 if row.chosen else 1.8},
