@@ -10,6 +10,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.rows import METRICS as ROWS
 from compound.orchestrator.records.documents import Documents, documents
 from compound.orchestrator.records.prediction_table import PREDICTIONS, predictions
+from compound.orchestrator.records.study_networks import names_of_study
 from compound.orchestrator.timeline.event_tables import (
     EVENTS,
     INTERVALS,
@@ -46,9 +47,11 @@ JOBS: pa.Schema = pa.schema(
         "host": _TEXT,
         "cause": _TEXT,
         "message": _TEXT,
+        "network": _TEXT,
     }
 )
-"""One line per job of a phase; `epoch` is its last epoch so far, `epochs` its schedule."""
+"""One line per job of a phase; `epoch` is its last epoch so far, `epochs` its schedule, `network`
+the name of the candidate."""
 CANDIDATES: pa.Schema = pa.schema(
     {
         "study": _TEXT,
@@ -63,9 +66,11 @@ CANDIDATES: pa.Schema = pa.schema(
         "params": _WHOLE,
         "macs": _WHOLE,
         "activations": _WHOLE,
+        "network": _TEXT,
     }
 )
-"""One line per network with its exact cost; `ratio` is the cost over that of the baseline."""
+"""One line per network with its exact cost; `ratio` is the cost over that of the baseline,
+`network` its name."""
 CHECKPOINTS: pa.Schema = pa.schema(
     {
         **_OF_JOB,
@@ -143,7 +148,7 @@ def jobs(store: ArtifactStore, study: str, study_documents: Documents) -> pa.Tab
     """Return the states of a study's jobs; a job that phases share has a line in each."""
     states = store.states([job.request.job.id for job in study_documents.jobs])
     standing = standing_of(store.study(study), states)
-    lines = []
+    names, lines = names_of_study(study_documents), []
     for planned in study_documents.jobs_of_phases:
         job = planned.request.job
         state = standing.states[job.id]
@@ -159,6 +164,7 @@ def jobs(store: ArtifactStore, study: str, study_documents: Documents) -> pa.Tab
                 ACCURACY: state.metrics.get(ACCURACY),
                 "cause": state.cause.kind if state.cause else None,
                 "message": state.cause.message if state.cause else None,
+                "network": names[planned.candidate],
             }
         )
     return pa.Table.from_pylist(lines, JOBS)
@@ -171,25 +177,27 @@ def _planned(job: PlannedJob) -> dict[str, Any]:
 def candidates(store: ArtifactStore, study: str, study_documents: Documents) -> pa.Table:
     """Return a study's networks: baseline, search and family."""
     del store
+    planned = study_documents.plan or study_documents.trained
+    networks = networks_with_roles(
+        planned.baseline if planned else None,
+        study_documents.search.candidates if study_documents.search else (),
+        [m.network for m in (study_documents.family.members if study_documents.family else ())],
+    )
+    names = names_of_study(study_documents)
     lines = [
-        {"study": study, **network_line(*network)}
-        for network in networks_with_roles(study_documents)
+        {"study": study, **network_line(roles, network), "network": names.get(network.id)}
+        for roles, network in networks
     ]
     return pa.Table.from_pylist(lines, CANDIDATES)
 
 
-def networks_with_roles(study_documents: Documents) -> list[tuple[str, Candidate]]:
+def networks_with_roles(
+    baseline: Candidate | None, searched: Iterable[Candidate], family: Iterable[Candidate]
+) -> list[tuple[str, Candidate]]:
     """Return a study's networks, each with its roles in words."""
-    planned = study_documents.plan or study_documents.trained
-    networks: list[tuple[str, Candidate]] = [("baseline", planned.baseline)] if planned else []
-    networks += [
-        (" ".join(candidate.roles), candidate)
-        for candidate in (study_documents.search.candidates if study_documents.search else ())
-    ]
-    networks += [
-        (" ".join(("family", *member.network.roles)), member.network)
-        for member in (study_documents.family.members if study_documents.family else ())
-    ]
+    networks: list[tuple[str, Candidate]] = [("baseline", baseline)] if baseline else []
+    networks += [(" ".join(candidate.roles), candidate) for candidate in searched]
+    networks += [(" ".join(("family", *candidate.roles)), candidate) for candidate in family]
     return networks
 
 

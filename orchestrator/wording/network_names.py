@@ -13,8 +13,13 @@ _DIGITS = 4
 
 def network_label(candidate: Candidate) -> str:
     """Return a network's label: depth, width, resolution in pixels, as in `d1.00-w1.40-r8`."""
-    triple, pixels = candidate.coefficients, candidate.architecture.resolution
-    return f"d{triple.alpha:.2f}-w{triple.beta:.2f}-r{pixels}"
+    triple = candidate.coefficients
+    return label_of(triple.alpha, triple.beta, candidate.architecture.resolution)
+
+
+def label_of(depth: float, width: float, pixels: int | None) -> str:
+    """Return the label of a network by its multipliers and resolution; "" where it has none."""
+    return "" if pixels is None else f"d{depth:.2f}-w{width:.2f}-r{pixels}"
 
 
 def label_in(job_label: str) -> str:

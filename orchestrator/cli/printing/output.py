@@ -53,8 +53,8 @@ def print_table(
 
 
 def _left_out(layout: Layout) -> str:
-    names = ", ".join(layout.left_out)
-    return f"left out: {names} (a terminal of {layout.needed} columns has them, and --json)"
+    names, them = ", ".join(layout.left_out), "them" if layout.left_out[1:] else "it"
+    return f"left out: {names} (a terminal of {layout.needed} columns has {them}, and --json)"
 
 
 def _print_bold(lines: Iterable[str]) -> None:

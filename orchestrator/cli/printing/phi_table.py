@@ -12,6 +12,7 @@ from compound.orchestrator.answer.answer_text import (
 )
 from compound.orchestrator.cli.printing.output import print_table, say
 from compound.orchestrator.wording.names import WAYS
+from compound.orchestrator.wording.network_names import label_of
 from compound.orchestrator.wording.numbers import short
 from compound.schemas.answer import LEAST_RATIO, Answer, AnswerRow, Doubling, HourUnit, Reached
 
@@ -43,7 +44,10 @@ def show_phis(answer: Answer | None) -> None:
     priced = any(row.training and row.training.money is not None for row in answer.rows)
     money = (">money",) if priced else ()
     hours = f">{_short(unit)}"
-    columns = ("phi", ">cost", ">px", ">params", hours, *money, ">accuracy, %", ">points")
+    columns = (
+        *("phi", ">cost", ">px", ">params", hours, *money),
+        *(">accuracy, %", ">points", "network"),
+    )
     ways = ways_in(answer.rows)
     for way in ways:
         rows = [_cells(row, unit, priced=priced) for row in answer.rows if row.way == way]
@@ -75,6 +79,7 @@ def _cells(row: AnswerRow, unit: HourUnit, *, priced: bool) -> list[str]:
         *([money] if priced else []),
         _accuracy(row.accuracy),
         _doubling(row.doubling),
+        label_of(row.depth, row.width, row.resolution),
     ]
 
 

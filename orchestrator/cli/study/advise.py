@@ -26,6 +26,7 @@ from compound.orchestrator.losses.study_losses import lost_parts
 from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.records.stored_weights import has_weights
 from compound.orchestrator.wording.commands import command, commented, resuming, with_settings
+from compound.orchestrator.wording.network_names import label_of
 from compound.schemas.answer import Advice, Answer, Limit, LimitName, Timing
 from compound.schemas.architecture import Architecture, Candidate
 from compound.schemas.baseline import FactoryBaseline
@@ -185,7 +186,9 @@ def _print(advice: Advice, *, as_json: bool) -> None:
     counts = "" if row.params is None else f"; {row.params:,} params, {row.macs:,} MACs"
     say(f"So far ({advice.so_far}): {advice.sentence}" if advice.so_far else advice.sentence)
     say(f"why: {advice.why}")
-    say(f"network: depth x {row.depth:.3g}, width x {row.width:.3g}, {row.resolution} px{counts}")
+    name = label_of(row.depth, row.width, row.resolution) or "a network"
+    size = f"depth x {row.depth:.3g}, width x {row.width:.3g}, {row.resolution} px{counts}"
+    say(f"network: {name}, {size}")
     for note in advice.notes:
         say(f"note: {note}")
     say(f"next: {advice.next_step}")

@@ -5,6 +5,7 @@
 const Live = (() => {
   const EVERY = 2000, AT_REST = 10000, CHARTS = 5000;
   const MOST_PICKED = 60;
+  const ORDER = /\.(sort|rows|page)$/; // what of a table's URL is no filter
   const main = document.querySelector("main[data-study]");
   const status = document.getElementById("status");
   const base = main?.dataset.study ?? "";
@@ -95,6 +96,7 @@ const Live = (() => {
         slot.querySelector(".pending").textContent = `This chart cannot be drawn: ${error.message}`;
       }
       tell(`The charts are as they were: ${error.message}`);
+      document.getElementById("clear")?.removeAttribute("hidden");
     } finally {
       asking = false;
     }
@@ -124,9 +126,9 @@ const Live = (() => {
 
   function count({ matched, total }) {
     const line = document.getElementById("matched");
-    const narrowed = matched < total;
+    const narrowed = [...query().keys()].some((key) => key.startsWith("candidates.") && !ORDER.test(key));
     const text = narrowed
-      ? `${numbered(matched, "network")} of ${total.toLocaleString("en")} match; the other ${(total - matched).toLocaleString("en")} are faded in charts and hidden in the table.`
+      ? `${matched.toLocaleString("en")} of ${numbered(total, "network")} match${matched === 1 ? "es" : ""}; the other ${(total - matched).toLocaleString("en")} are faded in charts and hidden in the table.`
       : `All ${numbered(total, "network")}.`;
     if (line) line.textContent = text;
     document.getElementById("clear")?.toggleAttribute("hidden", !narrowed);
@@ -170,7 +172,7 @@ const Live = (() => {
   function cleared() {
     const params = query();
     for (const key of [...params.keys()]) {
-      if (key.startsWith("candidates.") && !/\.(sort|rows)$/.test(key)) params.delete(key);
+      if (key.startsWith("candidates.") && !ORDER.test(key)) params.delete(key);
     }
     go(params);
   }
@@ -191,8 +193,17 @@ const Live = (() => {
   function linked(event) {
     const { plot, name } = event.detail;
     const jobs = name === "timeline";
-    plot.on("plotly_selected", (chosen) => { if (chosen?.points && !jobs) selected(plot, chosen.points); });
-    plot.on("plotly_deselect", cleared);
+    // plotly keeps the box of a selection, and says "selected" again whenever it draws: only what a
+    // person drags counts, and the box goes away.
+    let dragged = false;
+    plot.on("plotly_selecting", () => { dragged = true; });
+    plot.on("plotly_selected", (chosen) => {
+      if (!dragged || jobs) return;
+      dragged = false;
+      if (chosen?.points) selected(plot, chosen.points);
+      Plotly.relayout(plot, { selections: [] });
+    });
+    plot.on("plotly_doubleclick", cleared);
     plot.on("plotly_hover", ({ points }) => { if (!jobs) point(idOf(points[0]), plot); });
     plot.on("plotly_unhover", () => { if (!jobs) point(null, plot); });
     plot.on("plotly_click", ({ points }) => {
@@ -255,6 +266,9 @@ const Live = (() => {
     if (progress()) {
       document.addEventListener("htmx:after:swap", (event) => { if (event.target === progress()) arrived(); });
       document.addEventListener("htmx:error", lost);
+      document.addEventListener("htmx:response:error", ({ detail }) => {
+        if (detail.ctx?.response?.status >= 500) tell("The store could not be read just now. What you see is what was read before; it is asked again every few seconds.");
+      });
       const again = () => setTimeout(() => { tick(); again(); }, running() ? EVERY : AT_REST);
       again();
     }
