@@ -155,7 +155,7 @@ def test_a_run_ends_with_the_answer_and_a_row_for_each_network(tmp_path: Path) -
     (tmp_path / "small.yaml").write_text(SPEC.format(store="runs"))
     ran = ended(f"{RUN} --set train.epochs=8", tmp_path)
     assert ran.returncode == 0, ran.stderr
-    row = re.search(r"\n[0-9a-f]{8} .* 1 of 1 done +([\d.]+)%", ran.stdout)
+    row = re.search(r"\n *[\d.]+ +d\S+ .* 1 of 1 done +([\d.]+)%", ran.stdout)
     assert row and f"{float(row[1]):.1f} % on validation images" in ran.stdout, ran.stdout
 
 

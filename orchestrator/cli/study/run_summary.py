@@ -85,7 +85,7 @@ def show(store: ArtifactStore, stored: Documents, summary: RunSummary) -> Report
     say_answer(answer)
     _say_verdict(stored)
     show_phis(answer)
-    _show_members(store, stored)
+    _show_members(store, stored, answer)
     show_final(stored.test, names_of_study(stored))
     if stored.law:
         say("", stored.law.sentence)
@@ -106,13 +106,13 @@ def _warnings(stored: Documents) -> list[str]:
     return study_warnings(stored.record.spec, stored.data, outdated, *parts)
 
 
-def _show_members(store: ArtifactStore, stored: Documents) -> None:
-    """Print how many jobs of each member of the family are done, where it is not all of them.
+def _show_members(store: ArtifactStore, stored: Documents, answer: Answer | None) -> None:
+    """Print how many jobs of each member of the family are done, and their mean accuracy.
 
-    The table of phi says the rest.
+    Where all are done, and there is a table of phi, that says the same.
     """
-    members = family_rows(store, stored)
-    if any(row["done"] < row["jobs"] for row in members):
+    members, phis = family_rows(store, stored), len(answer.rows) if answer else 0
+    if any(row["done"] < row["jobs"] for row in members) or (members and phis < 2):
         print_table("\nmembers", MEMBERS, [_member_cells(row) for row in members], KEEP)
 
 

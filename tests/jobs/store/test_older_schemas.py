@@ -40,10 +40,13 @@ def expected(schema: int) -> dict[str, tuple[str, list[float]]]:
 
 
 def compound(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as caught:
+    code = 0
+    try:
         main([*words])
+    except SystemExit as end:
+        code = int(end.code or 0)
     out = capsys.readouterr()
-    return int(caught.value.code or 0), out.out, out.err
+    return code, out.out, out.err
 
 
 def losses(store: ArtifactStore, job: str) -> list[float]:

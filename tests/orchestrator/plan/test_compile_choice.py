@@ -121,7 +121,7 @@ def test_short_jobs_compile_nothing_and_the_plan_says_why(capsys):
     told = found.forecast.compiling
     assert told.startswith("compile: none of 27 search jobs (compiling takes about ")
     assert "none of 3 family jobs" in told and "times 3, as times are estimated" in told
-    show(found)
+    show(found, "compound plan SPEC --json")
     assert told in capsys.readouterr().out.splitlines()
 
 
@@ -262,7 +262,7 @@ def test_what_a_job_did_otherwise_than_asked_is_told_as_it_ends() -> None:
     note = "compile: true, but torch compiled nothing of this network: it ran uncompiled"
     result = JobResult(job="a", status="done", attempt=1, epochs=1, notes=(note,))
     Progress(lines.append).event(Event(kind="ended", job="a", label="phi1", result=result))
-    assert lines[1:] == [f"note    phi1: {note}"]
+    assert lines == [f"note    phi1: {note}"]
 
 
 def test_each_micro_batch_of_a_step_is_a_program() -> None:
