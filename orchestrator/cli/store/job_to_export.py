@@ -113,8 +113,8 @@ def _of_network(store: ArtifactStore, stored: Documents, named: Named) -> JobToE
     if named.job is not None:
         id, label = named.job.request.job.id, named.job.request.label
         return JobToExport(store, id, Path(f"{study}-{label}.safetensors"))
-    place = f"phi{network.phis[0]:g}" if len(network.phis) == 1 else network.name
-    path = Path(f"{study}-{place}.safetensors")
+    stem = f"phi{network.phis[0]:g}" if len(network.phis) == 1 else network.name
+    path = Path(f"{study}-{stem}.safetensors")
     jobs = _most_accurate(store, network)
     if not jobs:
         raise StoreError(
