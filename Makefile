@@ -7,7 +7,10 @@ SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 # Only files with such tests: to collect all of them takes longer than many a test.
 FILES = $(sort $(shell grep -rl 'mark\.$(1)' --include='test_*.py' tests))
 
-.PHONY: help test-waiting setup quickstart test test-all test-alone test-beside test-ray test-hosts test-faults test-store test-s3 test-fast check style types format clean
+# Seconds of the commit: what is built twice has the same bytes.
+EPOCH = $(shell git log -1 --format=%ct)
+
+.PHONY: docs reference help test-waiting setup quickstart dist test test-all test-alone test-beside test-ray test-hosts test-faults test-store test-s3 test-fast check style types format clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
@@ -80,9 +83,26 @@ test-s3: setup  ## The store in three kinds of buckets, with full numbers, and a
 test-fast: setup  ## Without Ray, hosts, buckets and long tests
 	$(BIN)/pytest -m "not ray and not hosts and not s3 and not slow and not gpu"
 
+docs: setup  ## Build the pages into build/docs, offline; a warning is an error
+	$(BIN)/sphinx-build -W --keep-going --nitpicky --quiet -d build/doctrees docs build/docs
+	@echo build/docs/index.html
+
+reference: setup  ## Write the pages that are made from the code: keys and commands
+	$(BIN)/python -m docs.write_reference
+
 format: setup  ## Rewrite the code in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+dist:  ## sdist and wheel of the commit in dist/, the same bytes each time
+	rm -rf dist && mkdir -p dist/tree dist/source
+	umask 022; git archive HEAD | tar -x -C dist/tree
+	umask 022; SOURCE_DATE_EPOCH=$(EPOCH) $(BIN)/python -m build --no-isolation --outdir dist dist/tree
+	# setuptools writes today's times into the sdist.
+	tar -xzf dist/*.tar.gz -C dist/source
+	tar --sort=name --mtime=@$(EPOCH) --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX \
+	  -C dist/source -c "$$(ls dist/source)" | gzip -n9 > "$$(ls dist/*.tar.gz)"
+	rm -rf dist/tree dist/source
 
 clean:  ## Remove the environment and caches; studies stay
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

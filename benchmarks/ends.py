@@ -115,10 +115,12 @@ def one_end(place: Place, fate: Fate, workers: int, draw: random.Random, ends: E
 
 def _waited(driver: Forked) -> int:
     """Return a driver's exit code; -9 where it had to be killed since it did not end."""
-    with suppress(subprocess.TimeoutExpired):
-        return driver.wait(_LIMIT_S)
-    driver.kill()
-    return driver.wait()
+    try:
+        code: int = driver.wait(_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        driver.kill()
+        code = driver.wait()
+    return code
 
 
 def _meet(place: Place, fate: Fate, driver: Forked, number: int, due: float) -> None:

@@ -8,6 +8,8 @@ CompoundError
 |-- ArchitectureError  weights that do not fit the network, or are no weights (exit 2)
 |-- DataError      images or labels that cannot be used (exit 2)
 |-- StoreError     the artifact store cannot be read or written (exit 2)
+|   |-- UnknownError       the store has no such study or job
+|   `-- NewerSchemaError   a newer compound wrote it
 |-- ClusterError   the cluster cannot be reached or is too small (exit 2)
 |-- BusyError      another driver runs this study (exit 2)
 |-- MachineError   the operating system or the file system refuses something (exit 2)
@@ -93,6 +95,14 @@ class StoreError(CompoundError):
     """The artifact store cannot be opened, read or written."""
 
 
+class UnknownError(StoreError):
+    """The store has no such study or job, and never had."""
+
+
+class NewerSchemaError(StoreError):
+    """A newer compound wrote it, in a way that this one does not know."""
+
+
 class ClusterError(CompoundError):
     """The cluster cannot be reached, or can never fit what is requested."""
 
@@ -112,7 +122,10 @@ class RunError(CompoundError):
 
 
 class ReportError(RunError):
-    """The jobs are trained, but the package that draws the report is not installed."""
+    """The jobs are trained, but the report cannot be drawn here, or parts of it cannot."""
+
+    path = ""
+    """Where the rest of the report is; "" where there is none."""
 
 
 def after_jobs(*, failed: int, stopped: bool = False, tested: bool = True) -> ExitCode:

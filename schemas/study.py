@@ -132,7 +132,8 @@ class _Common(Model):
     """How often a job that raised an error is retried, or `{error: 1, lost_worker: 3,
     preemption: 100}`: each limit counts for itself. A job that diverged is never retried."""
     trackers: Annotated[tuple[Tracker, ...], AfterValidator(no_name_twice)] = ()
-    """Trackers that get the rows too; each is an extra to install: compound[mlflow]."""
+    """Trackers that get the rows too; each is an extra to install:
+    compound-scaling[mlflow]."""
 
     @property
     def retry_limits(self) -> RetryLimits:

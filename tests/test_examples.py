@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 from compound.jobs.device_model import describe
 from compound.jobs.store.artifacts import ArtifactStore
 from tests.support.command import compound
+from tests.support.pages import blocks, commands
 
 if TYPE_CHECKING:
     from compound.cluster.ray_session import Session
@@ -122,11 +123,19 @@ def test_a_starter_can_be_planned_and_is_not_overwritten(tmp_path: Path) -> None
     assert compound("init", "mine.yaml", cwd=tmp_path).returncode == 2
 
 
-def readme_commands() -> list[str]:
-    """Return the lines of the README that call the command."""
-    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
-    lines = [line for block in blocks for line in block.splitlines()]
-    return [line for line in lines if line.startswith(".venv/bin/compound")]
+def quickstart_commands() -> list[str]:
+    """Return the lines of the README that call the command for the quickstart, and the probe's.
+
+    tests/docs/test_commands.py runs the others, and these on a study that is there already.
+    """
+    shown = [ROOT / "README.md", ROOT / "docs" / "how-to" / "cost.md"]
+    lines = [
+        line for page in shown for b in blocks(page) if b.language == "sh" for line in commands(b)
+    ]
+    of_readme = [line.removeprefix(".venv/bin/") for line in lines if line.startswith(".venv/bin/")]
+    probe = next(line for line in lines if " --probe" in line)
+    first = [line for line in of_readme if not re.search("study.yaml| init ", line)]
+    return [*first, probe]
 
 
 @pytest.mark.ray
@@ -141,10 +150,10 @@ def test_every_command_of_the_readme(tmp_path: Path, ray_session: "Session") -> 
 
     address = ray.get_runtime_context().gcs_address
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    commands = [shlex.split(line, comments=True)[1:] for line in readme_commands()]
-    assert len(commands) >= 6
-    alone = next(words for words in commands if words[0] == "run")
-    for words in commands:
+    typed = [shlex.split(line, comments=True)[1:] for line in quickstart_commands()]
+    assert len(typed) >= 6
+    alone = next(words for words in typed if words[0] == "run")
+    for words in typed:
         if words[0] != "run" and "--probe" not in words:
             printed(*words, cwd=tmp_path)
             continue

@@ -1,9 +1,14 @@
 """What is installed, uploaded and released."""
 
+import hashlib
+import json
+import os
+import re
 import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
 import zipfile
 from pathlib import Path
@@ -11,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from compound.cluster.ray_jobs import runtime_environment
+from compound.jobs.runtime.distribution import DISTRIBUTION
 from tests.support.house import ROOT, trees
 
 
@@ -54,6 +60,83 @@ def test_the_wheel_holds_one_package(tmp_path: Path, links: str) -> None:
     assert sources <= set(names)
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with sdist and wheel, as `make dist` builds them of a commit."""
+    source = copied(tmp_path_factory.mktemp("release") / "source", "kept")
+    shutil.copy(ROOT / ".gitignore", source)
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@x", "-C", str(source)]
+    day = {"GIT_COMMITTER_DATE": "2026-01-02T03:04:05Z", "GIT_AUTHOR_DATE": "2026-01-02T03:04:05Z"}
+    for words in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "release"]):
+        subprocess.run([*git, *words], check=True, env={**os.environ, **day})
+    return dist(source, umask=0o022)
+
+
+def dist(source: Path, umask: int) -> Path:
+    """Build; return the folder of what was built."""
+    make = ["make", "-C", str(source), "dist", f"BIN={Path(sys.executable).parent}"]
+    subprocess.run(make, check=True, capture_output=True, umask=umask)
+    return source / "dist"
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """Return the hash of every file in a folder."""
+    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.iterdir()}
+
+
+@pytest.mark.slow
+def test_a_commit_has_one_sdist_and_one_wheel(built: Path) -> None:
+    first = hashes(built)
+    for path in (built.parent / "examples").iterdir():
+        path.touch()
+    assert hashes(dist(built.parent, umask=0o077)) == first
+    assert {name.partition("-")[0] for name in first} == {"compound_scaling"} and len(first) == 2
+
+
+@pytest.mark.slow
+def test_an_installed_wheel_has_all_that_it_reads(built: Path, tmp_path: Path) -> None:
+    """In an environment that has what Compound needs, but not this checkout."""
+    (wheel,) = built.glob("*.whl")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "env"], check=True)
+    python, packages = tmp_path / "env" / "bin" / "python", sysconfig.get_path("purelib")
+    install = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
+    subprocess.run([*install, "--no-deps", "--no-index", str(wheel)], check=True)
+    (own,) = (tmp_path / "env" / "lib").glob("python3*/site-packages")
+    (own / "present.pth").write_text(f"{packages}\n")
+    work, command = tmp_path / "work", tmp_path / "env" / "bin" / "compound"
+    work.mkdir()
+    asset = "from importlib.resources import files as f; import compound; print(compound.__file__)"
+    asset += "; print(len((f('compound.orchestrator.report') / 'style.css').read_text()))"
+    printed = [
+        subprocess.run([*map(str, words)], cwd=work, check=True, capture_output=True, text=True)
+        for words in (
+            [command, "--version"],
+            [command, "init", "--examples"],
+            [command, "init", "--example", "quickstart"],
+            [command, "validate", "quickstart.yaml"],
+            [command, "data", "quickstart.yaml", "--json"],
+            [python, "-c", asset],
+        )
+    ]
+    version, listed, _, _, data, read = [done.stdout for done in printed]
+    assert version.startswith("compound 0.") and "not installed" not in version
+    assert all(path.stem in listed for path in (ROOT / "examples").glob("*.yaml"))
+    assert json.loads(data)["train"] == 4000
+    where, size = read.splitlines()
+    assert Path(where).is_relative_to(own) and int(size) > 1000
+
+
+def test_the_distribution_is_named_once() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["name"] == DISTRIBUTION
+    pages = [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]
+    named = {m for page in pages for m in re.findall(r"([\w-]+)\[[a-z]+\]", page.read_text())}
+    assert "compound" not in named
+    extras = set(project["optional-dependencies"])
+    used = re.findall(rf"{DISTRIBUTION}\[(\w+)\]", "".join(page.read_text() for page in pages))
+    assert used and set(used) <= extras
+
+
 def test_the_lock_pins_everything_and_names_no_index() -> None:
     lines = (ROOT / "requirements.lock").read_text().splitlines()
     pins = [line for line in lines if not line.startswith("#")]
@@ -84,4 +167,4 @@ def test_every_folder_of_modules_is_in_the_wheel() -> None:
     packages = {
         f"compound.{folder.relative_to(ROOT).as_posix().replace('/', '.')}" for folder in folders
     }
-    assert packages | {"compound"} == set(listed)
+    assert packages | {"compound", "compound.examples"} == set(listed)

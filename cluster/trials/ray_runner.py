@@ -145,7 +145,7 @@ def _choose_variables_passed_on() -> None:
     """Let Tune pass Ray's address and the variables of NCCL and gloo to its actors, no cloud keys.
 
     Ray logs and shows what it passes on; every host has the keys in its own environment, as
-    docs/how-to/store.md requires.
+    docs/how-to/s3.md requires.
     """
     # Tune copies AWS keys of the driver into the runtime_env of each trial, which anyone who can
     # read the cluster's metadata sees (Ray 2.60, tune/execution/class_cache.py).

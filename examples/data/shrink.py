@@ -33,7 +33,7 @@ def write(path: Path, values: np.ndarray) -> None:
 def shrunk(images: np.ndarray) -> np.ndarray:
     """Return the means of 2 x 2 pixels, rounded: (n, 28, 28) to (n, 14, 14)."""
     fours = images.reshape(-1, 14, 2, 14, 2).astype(np.uint16).sum(axis=(2, 4))
-    return ((fours + 2) // 4).astype(np.uint8)
+    return np.asarray((fours + 2) // 4, dtype=np.uint8)
 
 
 def main(source: Path, out: Path = OUT) -> None:

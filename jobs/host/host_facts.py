@@ -17,9 +17,10 @@ from pathlib import Path
 from compound.jobs.gpu.compilers import compilers
 from compound.jobs.host.nvidia_smi import driver_of, module_version
 from compound.jobs.runtime.child_processes import child_environment, module_command
+from compound.jobs.runtime.distribution import compound_version
 from compound.schemas.machine.host import Driver, HostFacts, Interface, Node, TorchFacts, Trial
 
-PACKAGES = ("compound", "ray", "torch", "pyarrow", "pydantic")
+PACKAGES = ("ray", "torch", "pyarrow", "pydantic")
 _SMI_S, _TORCH_S, _TRIAL_S = 20.0, 60.0, 60.0
 """Seconds that nvidia-smi, torch's look at its devices and a device's training may take."""
 _LISTENED = ("CUDA_", "NVIDIA_", "NCCL_", "GLOO_", "PYTORCH_", "TORCH", "OMP_", "MKL_", "KMP_")
@@ -34,7 +35,11 @@ def gather(address_of: Callable[[str], str | None] = lambda name: None) -> HostF
     facts = HostFacts(
         host=socket.gethostname(),
         container=_contained(),
-        packages={"python": platform.python_version()} | {n: _version(n) for n in PACKAGES},
+        packages={
+            "python": platform.python_version(),
+            "compound": compound_version(),
+            **{name: _version(name) for name in PACKAGES},
+        },
         module=module_version(_read(root / "version")),
         listed=len(list((root / "gpus").glob("*"))),
         pci=_on_the_bus(Path("/sys/bus/pci/devices")),

@@ -24,11 +24,13 @@ from importlib.machinery import (
 from pathlib import Path
 from types import ModuleType
 
+from compound.jobs.runtime.distribution import DISTRIBUTION
+
 _log = logging.getLogger(__name__)
 
 _REQUIREMENT = re.compile(r"[\w.-]+")
-_ROOTS = ("compound", "pyarrow", "pydantic", "ray", "safetensors", "scikit-learn", "torch")
-"""Distributions whose requirements are needed. An uploaded folder is no distribution `compound`."""
+_ROOTS = (DISTRIBUTION, "pyarrow", "pydantic", "ray", "safetensors", "scikit-learn", "torch")
+"""Distributions whose requirements are needed. An uploaded folder is no distribution."""
 
 _TRIED = {
     "IPython",

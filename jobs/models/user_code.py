@@ -160,7 +160,7 @@ def _way_out(error: BaseException, alone: str) -> str:
     if "meta" in text or isinstance(error, NotImplementedError):
         return (
             "plans run a network without numbers, on torch's meta device: let its code depend on "
-            "shapes, not on values (docs/how-to/weights.md)"
+            "shapes, not on values (docs/how-to/own-network.md)"
         )
     return f"correct this line; alone: {alone}" if alone else "correct this line, then again"
 

@@ -6,11 +6,11 @@ import platform
 import shutil
 import subprocess
 from functools import cache
-from importlib import metadata
 
 import torch
 
 from compound.jobs.parallel.process import Process
+from compound.jobs.runtime.distribution import compound_version
 from compound.jobs.runtime.precision import float32_of
 from compound.jobs.store.format.manifest import Environment, GitState
 from compound.schemas.job import TrainJob
@@ -24,7 +24,7 @@ def environment(job: TrainJob, process: Process) -> Environment:
     return Environment(
         python=platform.python_version(),
         torch=str(torch.__version__),
-        compound=_version(),
+        compound=compound_version() or "not installed",
         system=f"{platform.system()} {platform.machine()}",
         git=git_state(os.getcwd()),
         device=process.name,
@@ -32,14 +32,6 @@ def environment(job: TrainJob, process: Process) -> Environment:
         threads=process.threads,
         job_sha256=hashlib.sha256(job.model_dump_json().encode()).hexdigest(),
     )
-
-
-def _version() -> str:
-    """Return Compound's version; a checkout on the Python path, not installed, has none."""
-    try:
-        return metadata.version("compound")
-    except metadata.PackageNotFoundError:
-        return "not installed"
 
 
 @cache

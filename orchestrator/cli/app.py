@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from compound.orchestrator.cli.init_app import app as init_app
 from compound.orchestrator.cli.networks_app import app as networks_app
 from compound.orchestrator.cli.parsing import unused_options
 from compound.orchestrator.cli.parsing.options import (
@@ -43,6 +44,7 @@ app = typer.Typer(
 
 app.add_typer(networks_app)
 app.add_typer(run_app)
+app.add_typer(init_app)
 app.add_typer(store_app)
 app.add_typer(submit_app)
 
@@ -193,17 +195,3 @@ def schema(
     from compound.orchestrator.cli.specs import spec as spec_command
 
     spec_command.schema(markdown=markdown)
-
-
-@app.command()
-def init(
-    path: Annotated[Path, typer.Argument(metavar="FILE")] = Path("study.yaml"),
-    from_study: Annotated[
-        str | None, typer.Option(metavar="STUDY", help="Write the spec of a stored study.")
-    ] = None,
-    store: StoreOption = None,
-) -> None:
-    """Write a small study to start from, or the spec of a stored one."""
-    from compound.orchestrator.cli.specs import spec as spec_command
-
-    spec_command.init(path, from_study, store)

@@ -13,6 +13,7 @@ from compound.orchestrator.cli.parsing.options import (
     OutputOption,
     StoreOption,
     StudyArgument,
+    written_out,
 )
 
 if TYPE_CHECKING:
@@ -208,3 +209,32 @@ def gc(
 
     policy = Policy(keep_last, keep_best, best_jobs)
     gc_command.gc(studies, gc_command.GcOptions(store, policy, yes, as_json))
+
+
+@app.command()
+def dashboard(
+    store: Annotated[
+        str,
+        typer.Argument(
+            metavar="STORE", help="A folder, or s3://bucket/prefix.", callback=written_out
+        ),
+    ] = DEFAULT_STORE,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8765,
+    host: Annotated[
+        str, typer.Option(help="Where it listens; beyond this machine it asks for a token.")
+    ] = "127.0.0.1",
+    name: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A host name that a proxy calls it by; may be repeated."),
+    ] = None,
+    token: Annotated[
+        bool, typer.Option("--token", help="Ask for a token on this machine, too.")
+    ] = False,
+    browse: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
+) -> None:
+    """Show a store's studies in a browser, also while they run; it only reads."""
+    from compound.orchestrator.cli import dashboard as dashboard_command
+    from compound.orchestrator.live.listening import Endpoint
+
+    endpoint = Endpoint(host, port, tuple(name or ()), token)
+    dashboard_command.dashboard(store, endpoint, browse=browse)

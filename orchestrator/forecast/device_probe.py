@@ -14,8 +14,12 @@ LIMIT = 60.0
 """Seconds that a probe may take."""
 
 
-def probe_for(spec: AnySpec, address: str | None, tell: Callable[[str], None]) -> DeviceProfile:
+def probe_for(
+    spec: AnySpec, address: str | None, tell: Callable[[str], None], limit: float = LIMIT
+) -> DeviceProfile:
     """Measure one worker of a spec's jobs, here or on the cluster at `address`, and store it.
+
+    `limit`: seconds that a probe here may take.
 
     Raises ClusterError: the cluster cannot be reached, or has no such worker.
     """
@@ -23,14 +27,14 @@ def probe_for(spec: AnySpec, address: str | None, tell: Callable[[str], None]) -
     kind, resources, precision = kind_of(spec), spec.first_resources, spec.first_recipe.precision
     if address is None and kind == "cuda":
         _require_gpu()
-    size = f"{counted(resources.cpus, 'CPU')} in {precision}, {LIMIT:.0f} s at most"
+    size = f"{counted(resources.cpus, 'CPU')} in {precision}, {limit:.0f} s at most"
     tell(f"probing one {kind} worker with {size}")
     # torch and scipy take seconds to import, and no plan without a probe needs them.
     from compound.jobs.probe.probe import probe
 
     local = address is None
     profile = (
-        probe(kind, resources.cpus, LIMIT, precision=precision)
+        probe(kind, resources.cpus, limit, precision=precision)
         if local
         else _on_cluster(address, spec)
     )

@@ -37,7 +37,7 @@ from compound.orchestrator.wording.missing_texts import (
     whole_study,
 )
 from compound.orchestrator.wording.numbers import closest
-from compound.schemas.errors import StoreError
+from compound.schemas.errors import StoreError, UnknownError
 from compound.schemas.store_uri import bucket_of
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ def unknown_study(study: str, store: ArtifactStore) -> StoreError:
     if lost := lost_study(store, study):
         return lost
     studies = store.studies()
-    return StoreError(
+    return UnknownError(
         f"no study is called '{study}'{closest(study, studies)}",
         where=store.uri,
         allowed=", ".join(studies) or "this store has no study yet",

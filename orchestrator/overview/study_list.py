@@ -167,6 +167,12 @@ def _has_chosen(folder: StudyFolder, listed: Collection[str]) -> bool:
 
 
 def _state(store: ArtifactStore, name: str, driver: str, *, left: bool, failed: int) -> State:
-    if driver:
-        return "waiting" if store.reservations(name).waiting() else "running"
+    waits = bool(driver and store.reservations(name).waiting())
+    return state_of(driven=bool(driver), waits=waits, failed=bool(failed), left=left)
+
+
+def state_of(*, driven: bool, waits: bool, failed: bool, left: bool) -> State:
+    """Return the state of a study: whether anybody runs it, what it waits for, and what is left."""
+    if driven:
+        return "waiting" if waits else "running"
     return "failed" if failed else "stopped" if left else "done"

@@ -177,6 +177,16 @@ def _planned(job: PlannedJob) -> dict[str, Any]:
 def candidates(store: ArtifactStore, study: str, study_documents: Documents) -> pa.Table:
     """Return a study's networks: baseline, search and family."""
     del store
+    names = names_of_study(study_documents)
+    lines = [
+        {"study": study, **network_line(roles, network), "network": names.get(network.id)}
+        for roles, network in networks_with_roles(study_documents)
+    ]
+    return pa.Table.from_pylist(lines, CANDIDATES)
+
+
+def networks_with_roles(study_documents: Documents) -> list[tuple[str, Candidate]]:
+    """Return a study's networks, each with its roles in words."""
     planned = study_documents.plan or study_documents.trained
     networks: list[tuple[str, Candidate]] = [("baseline", planned.baseline)] if planned else []
     networks += [
@@ -187,17 +197,14 @@ def candidates(store: ArtifactStore, study: str, study_documents: Documents) -> 
         (" ".join(("family", *member.network.roles)), member.network)
         for member in (study_documents.family.members if study_documents.family else ())
     ]
-    names = names_of_study(study_documents)
-    lines = [
-        {"study": study, "roles": roles, **_network(network), "network": names.get(network.id)}
-        for roles, network in networks
-    ]
-    return pa.Table.from_pylist(lines, CANDIDATES)
+    return networks
 
 
-def _network(candidate: Candidate) -> dict[str, Any]:
+def network_line(roles: str, candidate: Candidate) -> dict[str, Any]:
+    """Return the columns of a network in CANDIDATES, but for its study and its name."""
     return {
         "candidate": candidate.id,
+        "roles": roles,
         **candidate.coefficients.model_dump(),
         "nominal": candidate.coefficients.nominal,
         "ratio": candidate.ratio,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from statistics import fmean
 
 from compound.orchestrator.choose.other_rates import OtherRates
@@ -20,6 +21,8 @@ from compound.schemas.study import AnySpec
 from compound.schemas.verdict import Standing, Verdict
 
 PHI = "φ"
+MOST_DRAWN = 30
+"""Most candidates in one figure; controls are always included."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,12 @@ def report_rows(inputs: ReportInputs) -> list[ReportRow]:
     ]
 
 
+def drawn_rows(inputs: ReportInputs) -> list[ReportRow]:
+    """Return the candidates that figures with a mark or line for each show, best mean first."""
+    rows = report_rows(inputs)
+    return [row for i, row in enumerate(rows) if i < MOST_DRAWN or row.kind != "mix" or row.chosen]
+
+
 def baseline_row(inputs: ReportInputs) -> ReportRow | None:
     """Return the baseline with its standing, where the search has measured it."""
     if inputs.verdict is None or inputs.verdict.baseline is None:
@@ -121,8 +130,9 @@ def mean_curve(inputs: ReportInputs, jobs: Sequence[str]) -> list[tuple[int, flo
     by_epoch: dict[int, list[float]] = {}
     for job in jobs:
         for row in inputs.rows.get(job, ()):
-            if ACCURACY in row.metrics:
-                by_epoch.setdefault(row.epoch, []).append(row.metrics[ACCURACY])
+            value = row.metrics.get(ACCURACY)
+            if value is not None and isfinite(value):
+                by_epoch.setdefault(row.epoch, []).append(value)
     return [(epoch, fmean(values)) for epoch, values in sorted(by_epoch.items())]
 
 

@@ -1,98 +1,147 @@
-"""One self-contained HTML page: verdict, figures, tables, spec. It loads nothing."""
+"""One self-contained HTML page: answer, figures, tables, spec. It loads nothing."""
 
 import hashlib
-import json
+import re
 from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from statistics import fmean
-from typing import Any
+from typing import Any, TypeVar
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-from plotly.offline import get_plotlyjs
+from markupsafe import Markup, escape
 
 from compound.jobs.wording.printable import printable
-from compound.orchestrator.analyse.after_failures import after_failures
-from compound.orchestrator.answer.answer_text import scaling, ways_in
-from compound.orchestrator.choose.choice_text import WHICH
-from compound.orchestrator.choose.outcomes import next_step
-from compound.orchestrator.choose.resolution_text import resolution
-from compound.orchestrator.choose.tie_break import INDIFFERENT
-from compound.orchestrator.report import tables
-from compound.orchestrator.report.along_figure import along_table
-from compound.orchestrator.report.answer_section import answer_table, answer_tiles, recommended_way
-from compound.orchestrator.report.figures import MOST, figures
-from compound.orchestrator.report.final_report import final_table
-from compound.orchestrator.report.gate_figure import contenders
-from compound.orchestrator.report.headline import tiles
-from compound.orchestrator.report.inputs import PHI, ReportInputs, member_scores, report_rows
-from compound.orchestrator.report.mistakes_report import confusion_tables, mistakes_text
-from compound.orchestrator.report.optimum_text import surface_text
-from compound.orchestrator.report.power_law_table import law_table
-from compound.orchestrator.report.rates_section import rates_noise, rates_table, sensitivity_table
-from compound.orchestrator.report.rungs_figure import promotion_text, rung_table
-from compound.orchestrator.report.table_cells import Table
-from compound.orchestrator.wording.class_warnings import class_warnings
-from compound.orchestrator.wording.commands import command, commented, resuming
-from compound.orchestrator.wording.final_texts import covers_text, final_text
-from compound.orchestrator.wording.names import multipliers
-from compound.orchestrator.wording.numbers import counted, percent, points
-from compound.schemas.answer import Answer
-from compound.schemas.architecture import AXES
-from compound.schemas.design import COST_NAMES
+from compound.orchestrator.report.figures.all_figures import FIGURES
+from compound.orchestrator.report.figures.figure import Figure, figure_element
+from compound.orchestrator.report.guarded import PartFailure, guarded
+from compound.orchestrator.report.inputs import ReportInputs
+from compound.orchestrator.report.sections.all_tables import TABLES
+from compound.orchestrator.report.sections.contexts import SECTIONS, Context, head
+from compound.orchestrator.report.sections.table_cells import Table
+from compound.orchestrator.report.static_files import EMPTY_STYLE, PLOTLY, static_text
+from compound.orchestrator.wording.numbers import counted
 
-TEMPLATES = Path(__file__).parent
-QUARANTINED_SHOWN = 20
+TEMPLATES = Path(__file__).parent / "templates"
+SCRIPTS = (PLOTLY, "figures.js", "report.js")
+T = TypeVar("T")
+STYLES = ("tokens.css", "figures.css", "report.css")
+
+
+@dataclass(frozen=True)
+class DrawnPage:
+    """A page as HTML, and which parts of it could not be drawn."""
+
+    text: str
+    failures: tuple[PartFailure, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Section:
+    name: str
+    title: str
+    html: Markup
 
 
 def render(inputs: ReportInputs) -> str:
     """Return the page as one HTML text, to be written as UTF-8."""
-    scripts = [get_plotlyjs(), (TEMPLATES / "page.js").read_text(encoding="utf-8")]
-    # plotly's encoder also writes numpy values, which json.dumps refuses.
-    drawn = {key: _printable(json.loads(fig.to_json())) for key, fig in figures(inputs).items()}
-    verdict = inputs.verdict
-    recommended = recommended_way(inputs.answer, inputs.baseline.architecture.resolution)
-    return (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            inputs=inputs,
-            verdict=verdict,
-            headline=_headline(inputs),
-            advice=recommended.advice if recommended else _advice(inputs),
-            recommended=recommended,
-            triple=_triple(inputs),
-            several=inputs.answer is not None and len(ways_in(inputs.answer.rows)) > 1,
-            tiles=[*answer_tiles(inputs.answer), *tiles(inputs)],
-            worded=_worded(inputs),
-            cautions=[*class_warnings(inputs.data), *(verdict.warnings if verdict else ())],
-            tested=final_text(inputs.test),
-            covers=covers_text(inputs.test.networks) if inputs.test else "",
-            drawn=drawn,
-            tables=_tables(inputs),
-            failures=tables.failures(inputs),
-            data=tables.data(inputs),
-            quarantined=inputs.data.quarantined[:QUARANTINED_SHOWN],
-            chance=_chance(inputs),
-            became=_became(inputs),
-            rounds=inputs.rounds.rounds if inputs.rounds else (),
-            cost_name=_cost_name(inputs),
-            policy=_policy(scripts),
-            scripts=[Markup(script) for script in scripts],  # noqa: S704 - ours and plotly's
-            figure_data=_embedded(drawn),
-            style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - ours
-            counted=counted,
-            points=points,
-            most=MOST,
-            mistaken=mistakes_text(verdict, inputs.spec.data.source) if verdict else "",
-            resolves=resolution(verdict.resolution) if verdict else "",
-            surface_text=surface_text(verdict) if verdict else "",
-            preferred=_preferred(inputs),
-            indifferent=f"{INDIFFERENT:g}",
-            promotion=_promotion(inputs),
-            rates_noise=rates_noise(inputs),
-            multipliers=multipliers,
-        )
+    return drawn_page(inputs).text
+
+
+def drawn_page(inputs: ReportInputs) -> DrawnPage:
+    """Draw a page. A part that fails is a sentence in it, and among the failures."""
+    environment = _environment()
+    figures = _figures(inputs)
+    tables = _made("table", inputs, TABLES)
+    common = {
+        "inputs": inputs,
+        "verdict": inputs.verdict,
+        "counted": counted,
+        "drawn": {name: _element(name, drawn) for name, drawn in figures.items()},
+        "tables": {name: table for name, table in tables.items() if _has_rows(table)},
+    }
+    render_part = partial(_rendered, environment, inputs, common)
+    top = guarded("head", lambda: render_part("head", head))
+    made = {
+        name: guarded(f"section {name}", partial(render_part, name, context))
+        for name, context in SECTIONS.items()
+    }
+    parts = (*figures.values(), *tables.values(), top, *made.values())
+    failures = tuple(part for part in parts if isinstance(part, PartFailure))
+    sections = [_section(environment, name, part) for name, part in made.items() if part]
+    return DrawnPage(_whole(environment, inputs.spec.name, top, sections, failures), failures)
+
+
+def _made(
+    kind: str, inputs: ReportInputs, makers: Mapping[str, Callable[[ReportInputs], T]]
+) -> dict[str, T | PartFailure]:
+    return {name: guarded(f"{kind} {name}", partial(make, inputs)) for name, make in makers.items()}
+
+
+def _figures(inputs: ReportInputs) -> dict[str, Figure | PartFailure]:
+    made = _made("figure", inputs, FIGURES)
+    return {name: drawn for name, drawn in made.items() if drawn is not None}
+
+
+def _element(name: str, drawn: Figure | PartFailure) -> Markup:
+    if isinstance(drawn, Figure):
+        return figure_element(name, drawn)
+    return _failed(drawn)
+
+
+def _failed(failure: PartFailure) -> Markup:
+    text = escape(printable(failure.sentence))
+    return Markup(f'<p class="failure">{text}</p>')  # noqa: S704 - escaped
+
+
+def _has_rows(table: Table | PartFailure) -> bool:
+    return isinstance(table, PartFailure) or bool(table.rows)
+
+
+def _rendered(
+    environment: Environment,
+    inputs: ReportInputs,
+    common: Mapping[str, Any],
+    name: str,
+    context: Callable[[ReportInputs], Context],
+) -> str:
+    """Return the HTML of a section; "" where there is nothing to show."""
+    template = environment.get_template(f"{name}.html.j2")
+    return template.render(**common, **context(inputs)).strip()
+
+
+def _section(environment: Environment, name: str, part: str | PartFailure) -> _Section:
+    if isinstance(part, PartFailure):
+        title = name.capitalize()
+        template = environment.get_template("failed.html.j2")
+        html = template.render(name=name, title=title, failure=part)
+        return _Section(name, title, Markup(html))  # noqa: S704 - of a template that escapes
+    # The contents name a section as its heading does; both are escaped.
+    heading = re.search("<h2[^>]*>(.*?)</h2>", part, re.DOTALL)
+    title = Markup(heading[1]) if heading else Markup(name)  # noqa: S704
+    return _Section(name, title, Markup(part))  # noqa: S704
+
+
+def _whole(
+    environment: Environment,
+    name: str,
+    top: str | PartFailure,
+    sections: list[_Section],
+    failures: tuple[PartFailure, ...],
+) -> str:
+    # A `</script>` in them would end their element; ours and plotly's have none.
+    scripts = [Markup(static_text(file)) for file in SCRIPTS]  # noqa: S704
+    style = Markup("".join(static_text(file) for file in STYLES))  # noqa: S704
+    opening = f"<h1>{escape(printable(name))}</h1>" if isinstance(top, PartFailure) else top
+    return environment.get_template("page.html.j2").render(
+        name=name,
+        policy=policy(scripts, [style]),
+        style=style,
+        head=Markup(opening),  # noqa: S704 - of a template that escapes
+        sections=sections,
+        failures=failures,
+        scripts=scripts,
     )
 
 
@@ -108,145 +157,23 @@ def _environment() -> Environment:
 
 
 def _printable(value: Any) -> Any:
-    """Return a value with the texts in it made printable: a browser obeys marks of direction."""
+    """Return a text made printable: a browser obeys marks of direction."""
     if isinstance(value, Markup):  # ours
         return value
-    if isinstance(value, dict):
-        return {key: _printable(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_printable(item) for item in value]
     return printable(value) if isinstance(value, str) else value
 
 
-def _policy(scripts: list[str]) -> str:
-    """Return a content security policy that allows these scripts only, and no requests."""
-    # An inline script is allowed by the hash of its exact text, so no `unsafe-inline` is needed.
-    hashes = [b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts]
-    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
+def policy(scripts: list[Markup], styles: list[Markup]) -> str:
+    """Return a content security policy that allows these scripts and styles, and no requests."""
     return (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
-        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src {_hashes(scripts)}; "
+        f"style-src-elem {_hashes(styles)} {EMPTY_STYLE}; "
+        # plotly.js sets attributes of elements that it draws.
+        "style-src-attr 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
 
 
-def _embedded(value: object) -> Markup:
-    """Return JSON that cannot end the script element around it."""
-    text = json.dumps(value, allow_nan=False)
-    for sign in "<>&\u2028\u2029":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return Markup(text)  # noqa: S704 - all HTML metacharacters are escaped above
-
-
-def _tables(inputs: ReportInputs) -> dict[str, Table]:
-    named = {
-        "answer": answer_table(inputs),
-        "rates": rates_table(inputs),
-        "sensitivity": sensitivity_table(inputs),
-        "standings": tables.standings(inputs),
-        "networks": tables.networks(inputs),
-        "rungs": rung_table(inputs),
-        "gate": contenders(inputs),
-        "family": tables.family(inputs),
-        "law": law_table(inputs),
-        "along": along_table(inputs),
-        "tested": final_table(inputs),
-        "dropped": tables.dropped(inputs),
-        **confusion_tables(inputs.verdict, inputs.data),
-        "jobs": tables.jobs(inputs),
-    }
-    return tables.filled(named.items())
-
-
-def _headline(inputs: ReportInputs) -> str:
-    if inputs.answer and inputs.answer.rows:
-        return inputs.answer.marked(_parted(inputs.answer)[0])
-    if inputs.verdict:
-        return inputs.verdict.sentence
-    if inputs.spec.search:
-        return "The search has no verdict yet."
-    reached = [s for member in inputs.family for s in member_scores(inputs, member)]
-    at = f"at {PHI} {inputs.spec.phis[0]:g}"
-    if not reached:
-        return f"The network {at} has no score yet."
-    return f"The network {at} reaches {percent(fmean(reached))} validation accuracy."
-
-
-def _worded(inputs: ReportInputs) -> str:
-    """Return what the head says after its first sentence."""
-    if inputs.answer is None or not inputs.answer.rows:
-        return ""
-    # A stored answer may be older than what is known of its verdict now.
-    search = inputs.spec.search
-    multiple = search.budget.multiple if search else 1
-    brought = scaling(inputs.verdict, inputs.along, multiple) or inputs.answer.scaling
-    return " ".join(filter(None, (_parted(inputs.answer)[1], brought)))
-
-
-def _parted(answer: Answer) -> tuple[str, str]:
-    """Return the first sentence of an answer, and the others."""
-    first, stop, rest = answer.sentence.partition(". ")
-    return first + stop.rstrip(), rest
-
-
-def _triple(inputs: ReportInputs) -> list[tuple[str, str]]:
-    """Return the names and values of the coefficients."""
-    coefficients = inputs.verdict.coefficients if inputs.verdict else None
-    values = coefficients.model_dump() if coefficients else {}
-    pairs = zip(values.items(), AXES, strict=False)
-    return [(f"{name}, {axis}", f"{value:.3f}") for (name, value), axis in pairs]
-
-
-def _advice(inputs: ReportInputs) -> str:
-    if inputs.answer and inputs.answer.so_far:
-        return f"{commented(resuming(inputs.resume), 'goes on')}."
-    if inputs.verdict and inputs.verdict.coefficients is None:
-        return " ".join((next_step(inputs.verdict), *_helping(inputs)))
-    if inputs.gate and inputs.gate.outcome == "does not carry over":
-        return "Look at the gate before you scale by these: the search's order does not carry over."
-    text = next_step(inputs.verdict) if inputs.verdict else ""
-    if inputs.along and inputs.along.first is not None:
-        text = text.replace("If you scale, scale by", "Scale by", 1)
-    enough = inputs.answer is not None and inputs.answer.phi == 0
-    return text.replace("Scale by", "If you scale, scale by", 1) if enough else text
-
-
-def _helping(inputs: ReportInputs) -> list[str]:
-    """Return the commands that help a study whose jobs have failed."""
-    groups, retry = tables.failures(inputs), command("retry", (inputs.spec.name,))
-    typed = resuming(inputs.resume)
-    return after_failures(groups, inputs.spec, typed, retry, inputs.rates.check)
-
-
-def _became(inputs: ReportInputs) -> str:
-    plan = inputs.plan
-    if plan is None:
-        return ""
-    lost = len(plan.dropped)
-    became = (
-        f"The design has {counted(plan.points, 'point')}: {plan.points - lost} became "
-        f"{counted(len(plan.candidates), 'distinct network')}, controls included"
-    )
-    return f"{became}, and {lost} had no network within the budget." if lost else f"{became}."
-
-
-def _cost_name(inputs: ReportInputs) -> str:
-    search = inputs.spec.search
-    return COST_NAMES[search.budget.cost] if search else ""
-
-
-def _promotion(inputs: ReportInputs) -> str:
-    search = inputs.spec.search
-    return promotion_text(search.promotion) if search else ""
-
-
-def _preferred(inputs: ReportInputs) -> str:
-    search = inputs.spec.search
-    return WHICH[search.tie_break] if search else ""
-
-
-def _chance(inputs: ReportInputs) -> str:
-    """Return the standard error, in points, due to the choice of validation images."""
-    means = [row.standing.mean for row in report_rows(inputs) if row.standing.mean is not None]
-    if not means:
-        return ""
-    return points((means[0] * (1 - means[0]) / inputs.data.validation) ** 0.5)
+def _hashes(texts: list[Markup]) -> str:
+    """Allow inline elements by the hash of their exact text, instead of by `unsafe-inline`."""
+    digests = (b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts)
+    return " ".join(f"'sha256-{digest}'" for digest in digests)

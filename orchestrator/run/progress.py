@@ -14,7 +14,7 @@ from compound.schemas.job import Event, JobResult
 
 _SETTLING = 5
 """Seconds in which every job waits, which is no news."""
-_ALIKE = 3
+_ALIKE = 5
 """Failures of one cause, and notes of one text, that are shown; the rest is counted."""
 
 

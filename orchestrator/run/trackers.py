@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Protocol
 
+from compound.jobs.runtime.distribution import extra
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.errors import SpecError
 from compound.schemas.job import EpochRow, Event
@@ -55,7 +56,7 @@ def check(spec: AnySpec) -> None:
             raise SpecError(
                 f"the client of {name} is not installed here",
                 where="trackers",
-                next_step=f'pip install "compound[{name}]", or leave {name} out',
+                next_step=f"{extra(name)}, or leave {name} out",
             )
 
 

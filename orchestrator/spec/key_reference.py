@@ -11,8 +11,8 @@ _HEAD = f"""\
 
 `{command("schema", markdown=True)}` prints this page. A spec is YAML with `kind: study`
 or `kind: train`. A key without a default here has keys of its own, with theirs.
-[studies.md](../explanation/studies.md) explains what a job is, [training.md](training.md) recipes
-and resources, [data.md](data.md) sources of images.
+More: [what a job is](../explanation/studies.md), [recipes](recipes.md), [sources of
+images](../how-to/images.md).
 """
 _KINDS = {"study": "StudySpec", "train": "TrainSpec"}
 _ENDS = {

@@ -23,7 +23,7 @@ _YAML_1_1 = {"yes", "no", "on", "off", "y", "n"}
 """What YAML 1.1 takes for true or false."""
 _OWN_NETWORK = (
     "list the networks with `compound models`; one of your own is `stages`, or a function: "
-    "baseline: {factory: 'my_network:build', resolution: 32} (docs/how-to/weights.md)"
+    "baseline: {factory: 'my_network:build', resolution: 32} (docs/how-to/own-network.md)"
 )
 
 

@@ -8,8 +8,16 @@ MOST = 5
 
 RANKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
-        "it cannot run, or stops early",
-        ("compound run will", "do not fit on", "memory of up to", "does not limit the"),
+        "it cannot run, stops early, or has not done all",
+        (
+            "compound run will",
+            "do not fit on",
+            "memory of up to",
+            "does not limit the",
+            "not evaluated on the test part",
+            "the test part has changed",
+            "no test part any more",
+        ),
     ),
     (
         "the labels or classes are wrong",

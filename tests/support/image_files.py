@@ -46,3 +46,14 @@ def parquet(path: str, **fields) -> ParquetData:
 def folder(path: str, **fields) -> ImageFolderData:
     """Return the spec of a folder of images."""
     return ImageFolderData(source="image_folder", path=path, **fields)
+
+
+def write_photographs(root: Path, per_class: int = 40, size: int = 40) -> None:
+    """Write JPEGs of three classes, as a folder of photographs: bright or dark on one side."""
+    for number, name in enumerate(("birch", "fir", "oak")):
+        (root / name).mkdir(parents=True)
+        for index in range(per_class):
+            draws = np.random.default_rng(1000 * number + index)
+            pixels = draws.integers(60, 130, (size, size, 3), dtype=np.uint8)
+            pixels[:, number * size // 3 : (number + 1) * size // 3, number] += 100
+            Image.fromarray(pixels).save(root / name / f"{index:04}.jpg", quality=90)

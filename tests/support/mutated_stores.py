@@ -15,7 +15,7 @@ from compound.jobs.device_model import guess
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.kinds.all_kinds import KINDS
 from compound.orchestrator.prepare import prepare
-from compound.orchestrator.run.progress import Phase
+from compound.orchestrator.run.phase_start import Phase
 from compound.orchestrator.spec.load import load
 from compound.orchestrator.study import Study
 from compound.schemas.job import Cause, EpochRow, Event, JobRequest, JobResult

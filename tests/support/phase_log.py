@@ -1,6 +1,6 @@
 """What tests of phases share: the observer that remembers, and how a job is planned."""
 
-from compound.orchestrator.run.progress import Phase
+from compound.orchestrator.run.phase_start import Phase
 from compound.schemas.job import Event, JobRequest
 from compound.schemas.plan import PlannedJob
 

@@ -43,6 +43,7 @@ class Page(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.scripts: list[str] = []
+        self.figures: dict[int, str] = {}
         self.kinds: list[str] = []
         self.loads: list[tuple[str, str]] = []
         self.handlers: list[str] = []
@@ -61,6 +62,8 @@ class Page(HTMLParser):
         if tag == "script":
             self.kinds.append(attributes.get("type", ""))
             self.scripts.append("")
+            if "data-figure" in attributes:
+                self.figures[len(self.scripts) - 1] = attributes["data-figure"]
 
     def handle_endtag(self, tag):
         self.inside = ""
@@ -150,4 +153,5 @@ def with_family(inputs: ReportInputs) -> ReportInputs:
 
 
 def figures_in(page: Page) -> dict[str, dict]:
-    return json.loads(page.scripts[page.kinds.index("application/json")])
+    """Return the figures of a page by name, as a browser reads them."""
+    return {name: json.loads(page.scripts[place]) for place, name in page.figures.items()}

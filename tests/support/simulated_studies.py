@@ -19,7 +19,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.predictions import Predictions
 from compound.jobs.store.writing.job_writer import JobWriter
 from compound.orchestrator.records.documents import documents
-from compound.orchestrator.run.progress import Phase
+from compound.orchestrator.run.phase_start import Phase
 from compound.orchestrator.study import Study
 from compound.schemas.architecture import AXES, Candidate
 from compound.schemas.job import EpochRow, Event, JobRequest, JobResult, TrainJob

@@ -21,7 +21,7 @@ from compound.jobs.store.format.schema_version import (
     refuse_newer,
 )
 from compound.schemas.base import STORED
-from compound.schemas.errors import StoreError
+from compound.schemas.errors import NewerSchemaError
 
 __all__ = ["DamagedError", "damaged", "intact", "seal", "sha256", "unseal", "version_of"]
 
@@ -66,8 +66,8 @@ def seal(
 def unseal(data: bytes, cls: type[M], where: str, key: str | None) -> M:
     """Read the record of a key; of any place, for None.
 
-    DamagedError; MisplacedError: it was written for another key; StoreError: a newer schema, or
-    keys that this program does not know.
+    DamagedError; MisplacedError: it was written for another key; NewerSchemaError: a newer schema,
+    or keys that this program does not know.
     """
     if not intact(data):
         raise damaged("its checksum does not match", where)
@@ -83,7 +83,7 @@ def unseal(data: bytes, cls: type[M], where: str, key: str | None) -> M:
         # Its checksum holds: a newer program wrote it, under the same number of the schema.
         if all(fault["type"] == "extra_forbidden" for fault in error.errors()):
             problem = f"a newer compound wrote it: this one does not know {_unknown(error)}"
-            raise StoreError(problem, where=where, next_step="update compound") from error
+            raise NewerSchemaError(problem, where=where, next_step="update compound") from error
         reason = _short(error)
         raise damaged(f"it cannot be read as {cls.__name__} ({reason})", where) from error
 

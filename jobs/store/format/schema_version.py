@@ -1,6 +1,6 @@
 """The version of the store's format: of its records, rows and checkpoints."""
 
-from compound.schemas.errors import StoreError
+from compound.schemas.errors import NewerSchemaError
 
 SCHEMA_VERSION = 4
 """The version of everything in the store that this program writes; it reads all up to it.
@@ -21,7 +21,9 @@ its version, and refuse the store where that is newer."""
 
 
 def refuse_newer(version: int, where: str) -> None:
-    """Raise StoreError if a record's schema is newer than this program's."""
+    """Raise NewerSchemaError if a record's schema is newer than this program's."""
     if version > SCHEMA_VERSION:
         problem = f"written with store schema {version}; this program reads up to {SCHEMA_VERSION}"
-        raise StoreError(problem, where=where, next_step="update compound, or use another store")
+        raise NewerSchemaError(
+            problem, where=where, next_step="update compound, or use another store"
+        )

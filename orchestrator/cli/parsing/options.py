@@ -50,7 +50,7 @@ FormatOption = Annotated[
 OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="A file to write.")]
 
 
-def _written_out(store: str | None) -> str | None:
+def written_out(store: str | None) -> str | None:
     """Write out `~` and `$NAME` as in a spec. SpecError: a variable is not set."""
     if store is None or not {"~", "$"} & {*store}:
         return store
@@ -68,7 +68,7 @@ StoreOption = Annotated[
         "--store",
         metavar="URI",
         help=f"The store; default: {DEFAULT_STORE}. A spec names its own.",
-        callback=_written_out,
+        callback=written_out,
     ),
 ]
 AddressOption = Annotated[

@@ -84,3 +84,25 @@ def refuse_two_networks(phi: float | None, network: str | None) -> None:
     """Refuse two names of one network. SpecError."""
     if phi is not None and network is not None:
         raise SpecError("--phi and --network both name a network", allowed="one of them")
+
+
+def refuse_two_sources(options: Mapping[str, object]) -> None:
+    """Refuse two options of which each says what the other does. SpecError."""
+    named = [option for option, value in options.items() if value]
+    if len(named) > 1:
+        raise SpecError(f"{' and '.join(named)} exclude each other", allowed="one of them")
+
+
+def refuse_without_data(options: Mapping[str, object]) -> None:
+    """Refuse options of a spec that is fitted to data, where no data are named. SpecError."""
+    refuse(options, "no data are named", "beside `--images`, `--parquet` or `--idx`")
+
+
+def refuse_without_parquet(options: Mapping[str, object]) -> None:
+    """Refuse names of columns where no Parquet is read. SpecError."""
+    refuse(options, "no Parquet is read", "beside `--parquet`")
+
+
+def refuse_beside_examples(store: str | None) -> None:
+    """Refuse a store beside an example, whose spec names its own. SpecError."""
+    refuse({"--store": store}, "an example names its own store", "`--example NAME` alone")

@@ -34,7 +34,7 @@ def screen(progress: Progress) -> Iterator[None]:
         with lines, _every(_PAINT_S, lines.paint):
             yield
         return
-    with _every(1.0, _Log(progress).write):
+    with _every(1.0, LogLines(progress).write):
         yield
 
 
@@ -55,7 +55,7 @@ def _live(study: StudyProgress | None, width: int, rows: int) -> list[str]:
     return [*job_lines(study.running, width, rows - len(below)), *below]
 
 
-class _Log:
+class LogLines:
     """Writes at most every 30 s how far a run is, and less often where it got no further."""
 
     def __init__(self, progress: Progress) -> None:

@@ -3,6 +3,8 @@
 import platform
 from importlib import metadata
 
+from compound.jobs.runtime.distribution import compound_version
+
 _PACKAGES = ("torch", "ray")
 
 
@@ -10,7 +12,11 @@ def version_line() -> str:
     """Return the versions of compound, Python, torch and Ray, as a line."""
     packages = [f"{name} {_version(name)}" for name in _PACKAGES]
     return ", ".join(
-        [f"compound {_version('compound')}", f"Python {platform.python_version()}", *packages]
+        [
+            f"compound {compound_version() or 'not installed'}",
+            f"Python {platform.python_version()}",
+            *packages,
+        ]
     )
 
 

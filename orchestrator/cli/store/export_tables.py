@@ -8,6 +8,7 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.parquet
 
+from compound.jobs.runtime.distribution import extra
 from compound.jobs.wording.os_errors import refused_as
 from compound.orchestrator.cli.printing.named_study import find, opened
 from compound.orchestrator.cli.printing.output import end_after, note, print_json, say
@@ -65,7 +66,7 @@ def _delta() -> Write:
         from deltalake import write_deltalake
     except ImportError:
         problem = "Delta tables need the package deltalake, which is not installed"
-        raise SpecError(problem, next_step='pip install "compound[delta]"') from None
+        raise SpecError(problem, next_step=extra("delta")) from None
 
     def write(folder: Path, name: str, table: pa.Table) -> None:
         write_deltalake(str(folder / name), table, mode="overwrite")

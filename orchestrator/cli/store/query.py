@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from compound.jobs.runtime.distribution import extra
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.printing.output import note, note_lost
 from compound.orchestrator.cli.printing.sql_columns import fetched
@@ -95,5 +96,5 @@ def _duckdb() -> Any:
         import duckdb
     except ImportError:
         problem = "queries need DuckDB, which is not installed"
-        raise SpecError(problem, next_step='pip install "compound[query]"') from None
+        raise SpecError(problem, next_step=extra("query")) from None
     return duckdb

@@ -1,22 +1,14 @@
 """The failed jobs of a study by first cause, for a terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.jobs.store.folders.job_state import JobState
-from compound.jobs.store.folders.planned_jobs import Line
-from compound.orchestrator.analyse.failed_jobs import Group, facts, grouped, outcomes, too_fast
+from compound.orchestrator.analyse.failed_jobs import Group
 from compound.orchestrator.cli.printing.output import note
+from compound.orchestrator.overview.next_steps import failed_groups
 from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.records.job_list import lines_of, once
 from compound.orchestrator.timeline.job_standing import standing_of
-
-
-def failed_groups(planned: Sequence[Line], states: Mapping[str, JobState]) -> list[Group]:
-    """Return a study's failed jobs by first cause."""
-    hosts = {job: state.host for job, state in states.items()}
-    counted = [line for line in planned if not too_fast(line.phase, states[line.job].cause)]
-    return grouped(facts(counted, outcomes(states), hosts))
 
 
 def stored_failures(store: ArtifactStore, stored: Documents) -> list[Group]:

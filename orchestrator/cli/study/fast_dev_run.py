@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.answer.stored_answer import stored_answer
-from compound.orchestrator.cli.printing.output import print_json, say
+from compound.orchestrator.cli.printing.output import note, print_json, say
 from compound.orchestrator.cli.study import run as run_command
 from compound.orchestrator.cli.study.failures import say_failures, stored_failures
 from compound.orchestrator.cli.study.report import write_report
@@ -63,6 +63,7 @@ def _check(file: SpecFile, options: run_command.Options) -> int:
     groups = stored_failures(store, stored)
     say_failures(groups)
     if options.report:
+        note("drawing the report ...")
         write_report(store, stored, stored_answer(store, stored))
     if groups:
         failed = f"{sum(len(group.jobs) for group in groups)} of {counted(len(stored.jobs), 'job')}"

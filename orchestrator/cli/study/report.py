@@ -1,5 +1,6 @@
 """`compound report`: the page of a study, from its store."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from compound.jobs.regular_file import open_output
@@ -11,13 +12,12 @@ from compound.orchestrator.cli.printing.browser import open_in_browser
 from compound.orchestrator.cli.printing.named_study import find
 from compound.orchestrator.cli.printing.output import note, note_lost, print_json, say
 from compound.orchestrator.losses.study_losses import lost_parts
-from compound.orchestrator.records.documents import PLAN, Documents
-from compound.orchestrator.report.inputs import ReportInputs
-from compound.orchestrator.timeline.job_standing import ended_results
+from compound.orchestrator.records.documents import Documents
+from compound.orchestrator.report.guarded import PartFailure
+from compound.orchestrator.report.stored_inputs import report_inputs
 from compound.orchestrator.wording.commands import command, commented, resuming
 from compound.schemas.answer import Answer
-from compound.schemas.errors import ReportError, SpecError, StoreError, after_check, end_with
-from compound.schemas.job import JobResult
+from compound.schemas.errors import ReportError, SpecError, after_check, end_with
 from compound.schemas.store_uri import bucket_of
 
 REPORT = "report.html"
@@ -36,7 +36,10 @@ def report(
     if answer:
         note(answer.text)
     note_lost(lost)
-    path = write_report(store, stored, answer)
+    drawn = report_or_reason(store, stored, answer)
+    if isinstance(drawn, ReportError) and not drawn.path:
+        raise drawn
+    path = drawn.path if isinstance(drawn, ReportError) else drawn
     for line in OtherRates.of(stored).lines:
         note(line)
     if answer and answer.so_far:
@@ -54,6 +57,8 @@ def report(
         print_json({"report": path, "answer": answer and answer.model_dump(mode="json")})
     else:
         say(path)
+    if isinstance(drawn, ReportError):
+        raise drawn
     end_with(after_check(sound=not lost))
 
 
@@ -69,12 +74,13 @@ def write_report(store: ArtifactStore, stored: Documents, answer: Answer | None)
     """Render a study's report into the store and return its address.
 
     Raises:
-        ReportError: a package that draws the page is not installed.
+        ReportError: a package that draws the page is not installed, or parts of it failed; then
+            its `path` is where the rest is.
     """
     name = stored.record.spec.name
     try:
         from compound.orchestrator.report.page import (
-            render,  # plotly and jinja2: nothing else needs them
+            drawn_page,  # jinja2: nothing else needs it
         )
     except ModuleNotFoundError as error:
         raise ReportError(
@@ -82,8 +88,24 @@ def write_report(store: ArtifactStore, stored: Documents, answer: Answer | None)
             next_step=f"pip install {error.name} && {command('report', (name,), store=store.uri)}",
         ) from error
     folder = store.study(name)
-    folder.put_text(REPORT, render(_inputs(store, stored, answer)))
+    page = drawn_page(report_inputs(store, stored, answer))
+    folder.put_text(REPORT, page.text)
+    if page.failures:
+        again = command("report", (name,), store=store.uri)
+        raise _in_part(page.failures, folder.path(REPORT), again)
     return folder.path(REPORT)
+
+
+def _in_part(failures: Sequence[PartFailure], path: str, again: str) -> ReportError:
+    """Return the error of a page that lacks parts, with the first of their causes."""
+    sentences = " ".join(failure.sentence for failure in failures)
+    error = ReportError(
+        f"{sentences} The rest of the report is drawn",
+        where=path,
+        next_step=commented(f"{again} --debug", "says where in the code"),
+    )
+    error.path, error.__cause__ = path, failures[0].error
+    return error
 
 
 def report_or_reason(
@@ -94,48 +116,3 @@ def report_or_reason(
         return write_report(store, stored, answer)
     except ReportError as error:
         return error
-
-
-def _inputs(store: ArtifactStore, stored: Documents, answer: Answer | None) -> ReportInputs:
-    """Read what a report shows."""
-    planned = stored.plan or stored.trained
-    if planned is None:
-        raise _unplanned(store, stored.record.spec.name)
-    ids = [job.request.job.id for job in stored.jobs]
-    results = ended_results(store, stored.record.spec.name, ids)
-    return ReportInputs(
-        spec=stored.record.spec,
-        spec_text=stored.record.text,
-        baseline=planned.baseline,
-        data=planned.data,
-        plan=stored.search,
-        verdict=stored.verdict,
-        family=stored.family.members if stored.family else (),
-        results=results,
-        rounds=stored.rounds,
-        gate_plan=stored.gate_plan,
-        gate=stored.gate,
-        law=stored.law,
-        along=stored.along,
-        test=stored.test,
-        answer=answer,
-        rates=OtherRates.of(stored),
-        resume=stored.record.resume,
-        rows={id_: store.rows(id_) for id_ in ids},
-        hosts=_hosts(store, results),
-    )
-
-
-def _unplanned(store: ArtifactStore, study: str) -> StoreError:
-    return StoreError(
-        "the study has no plan: it has not got so far, or plan.json is gone",
-        where=store.study(study).path(PLAN),
-        next_step=command("fsck", (study,), store=store.uri),
-    )
-
-
-def _hosts(store: ArtifactStore, results: dict[str, JobResult]) -> dict[str, str]:
-    """Return where jobs ran, if any failed: only then it is of use."""
-    if all(result.status != "failed" for result in results.values()):
-        return {}
-    return {job: state.host for job, state in store.states(results).items()}

@@ -72,7 +72,7 @@ def show(store: ArtifactStore, stored: Documents, summary: RunSummary) -> Report
         note("drawing the report ...")
     answer = stored_answer(store, stored)
     drawn = report_or_reason(store, stored, answer) if summary.drawn else None
-    report = drawn if isinstance(drawn, str) else None
+    report = drawn.path or None if isinstance(drawn, ReportError) else drawn
     missing = drawn if isinstance(drawn, ReportError) else None
     if summary.ending == "failed" and not summary.as_json:
         if drawn:

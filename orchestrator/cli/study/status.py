@@ -9,7 +9,6 @@ from compound.cluster.retries import newest_reasons
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.planned_jobs import Line
 from compound.orchestrator.analyse.failed_jobs import Group
-from compound.orchestrator.answer.study_warnings import study_warnings
 from compound.orchestrator.cli.printing.named_study import opened
 from compound.orchestrator.cli.printing.output import print_json, print_table, say
 from compound.orchestrator.cli.printing.phi_table import say_answer, show_phis, unsaid
@@ -18,13 +17,14 @@ from compound.orchestrator.cli.printing.waiting_lines import (
     since_text,
     waiting_lines,
 )
-from compound.orchestrator.cli.study.failures import failed_groups
 from compound.orchestrator.forecast.budget_check import spent_text
 from compound.orchestrator.losses.study_losses import StudyLosses
+from compound.orchestrator.overview.known_warnings import known_warnings
+from compound.orchestrator.overview.next_steps import failed_groups, next_steps
 from compound.orchestrator.overview.study_now import StudyNow, study_now
 from compound.orchestrator.overview.study_status import StudyStatus
 from compound.orchestrator.timeline.job_progress import JobProgress
-from compound.orchestrator.wording.commands import command, commented, resuming
+from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.final_texts import final_text
 from compound.orchestrator.wording.ledger_text import ledger_lines
 from compound.orchestrator.wording.missing_texts import missing_rows
@@ -46,7 +46,7 @@ def status(study: str, uri: str | None, *, as_json: bool, all_warnings: bool = F
     groups = failed_groups(now.status.planned, now.states)
     rows = StudyLosses(store, name).unseen(now.states)
     gone = [*missing_rows(name, store.uri, rows), *now.status.missing]
-    steps = _steps(study, store, now, groups)
+    steps = next_steps(study, store, now, groups)
     if as_json:
         print_json(_in_json(store, now, groups, steps, gone))
     else:
@@ -98,7 +98,7 @@ def _show(
     say("", ", ".join(f"{number} {state}" for state, number in sorted(now.counts.items())))
     texts: list[str | None] = [f"{now.progress.title}: {left.text}" if (left := now.left) else ""]
     every = command("status", (name,), store=store.uri, warnings=True)
-    warnings = _warnings(now.status)
+    warnings = known_warnings(now.status)
     texts += every_one(warnings) if all_warnings else first_few(warnings, every)
     texts += [f"warning: {text}" for text in gone]
     waits = [(line.label, now.standing[line.job]) for line in planned]
@@ -138,33 +138,12 @@ def _words(status: StudyStatus, answer: Answer | None) -> Iterator[str | None]:
         yield from (f"data: {line}" for line in ledger_lines(status.data))
 
 
-def _warnings(status: StudyStatus) -> list[str]:
-    """Return what a study warns of."""
-    of_test = (status.test.outdated, *status.test.warnings) if status.test else ()
-    return study_warnings(status.spec, status.data, status.warnings, of_test)
-
-
-def _steps(study: str, store: ArtifactStore, now: StudyNow, groups: Sequence[Group]) -> list[str]:
-    """Return the commands that take a study further; nothing where it is at its end."""
-    status = now.status
-    typed = resuming(status.resume, study)
-    stopped = now.work.text and not now.work.running and not now.driver
-    going_on = [commented(typed, "goes on")] if stopped else []
-    if not groups:
-        return going_on
-    from compound.orchestrator.analyse.after_failures import after_failures  # plans jobs
-
-    retry = command("retry", (status.spec.name,), store=store.uri)
-    check = status.rates.check
-    return [*going_on, *after_failures(groups, status.spec, typed, retry, check)]
-
-
 def _documents(status: StudyStatus, answer: Answer | None) -> dict[str, Any]:
     """Return what is known of a study beside its jobs, as JSON."""
     models = {"answer": answer, "spent": status.spent, "test": status.test, "data": status.data}
     return {
         "verdict": status.verdict,
-        "warnings": _warnings(status),
+        "warnings": known_warnings(status),
         "gate": status.gate,
         "along": status.along,
         **status.rates.as_json,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from compound.orchestrator.analyse.optimum import optimum
 from compound.orchestrator.choose.verdict import analyse
-from compound.orchestrator.report.optimum_text import surface_text
+from compound.orchestrator.report.sections.optimum_text import surface_text
 from compound.schemas.architecture import Candidate, Shares
 from compound.schemas.verdict import Optimum, Verdict
 from tests.support.shares_studies import PEAK, SIGMA, bowl, lattice, measured, placed, splits

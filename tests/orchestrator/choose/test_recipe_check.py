@@ -12,7 +12,7 @@ from compound.orchestrator.choose.recipe_check import check_recipe
 from compound.orchestrator.plan.rate_jobs import MULTIPLES, plan_at, with_rate
 from compound.orchestrator.plan.search_jobs import plan_study
 from compound.orchestrator.report.inputs import ReportInputs
-from compound.orchestrator.report.rates_section import rates_noise, rates_table
+from compound.orchestrator.report.sections.rates_section import rates_noise, rates_table
 from compound.orchestrator.spec.load import load
 from compound.schemas.job import Cause, JobResult
 from compound.schemas.metrics import ACCURACY

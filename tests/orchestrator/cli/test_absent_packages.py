@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-DRAWING = ("plotly", "_plotly_utils", "narwhals", "jinja2")
+DRAWING = ("jinja2", "markupsafe")
 SELDOM = (*DRAWING, "ray", "sklearn", "s3fs", "fsspec", "botocore", "duckdb", "deltalake")
 REFUSE = """
 import sys

@@ -68,8 +68,7 @@ def test_checks_and_submissions() -> None:
 
 def test_the_page_has_every_code_command_and_ending() -> None:
     commands = [*app.registered_commands]
-    for group in app.registered_groups:
-        commands += group.typer_instance.registered_commands
+    commands += [c for g in app.registered_groups for c in g.typer_instance.registered_commands]
     names = [c.name or c.callback.__name__ for c in commands if c.callback]
     assert len(names) > 15 and not [name for name in names if f"`{name}" not in PAGE]
     known = {name.replace("_", "-") for name in names}

@@ -149,10 +149,11 @@ def test_what_does_not_fit_is_refused_before_the_search(spec) -> None:
 def test_auto_says_what_it_came_to_and_why(spec) -> None:
     path = spec("auto", "{workers: 2, gpus: auto}")
     hosts = "cluster={nodes: 1, cpus: 8, gpus: 1}"
-    planned, shown, idle, ran = compound(
+    planned, shown, turns, idle, ran = compound(
         ("plan", path, "--json"),
         ("plan", path, "--set", hosts),
-        ("plan", path, "--set", hosts, "--set", "resources.search.gpus=2"),
+        ("plan", path, "--set", hosts, "--json"),
+        ("plan", path, "--set", hosts, "--set", "resources.search.gpus=2", "--json"),
         ("run", path, "--runner", "local"),
     )
     search, family = planned.plan["resources"]
@@ -164,8 +165,10 @@ def test_auto_says_what_it_came_to_and_why(spec) -> None:
         "family jobs: 2 workers x (1 CPU, 0.5 GPUs), 1 job at a time; auto: 2 workers on 1 GPU, so "
         "2 share one; gloo exchanges the gradients" in shown.out
     )
-    assert "family: 2 workers take turns on a GPU: their times are predicted" in shown.err
-    assert "search: a worker trains on one GPU, so 1 GPU of its 2 would be idle" in idle.err
+    told = "family: 2 workers take turns on a GPU: their times are predicted"
+    assert any(text.startswith(told) for text in turns.plan["warnings"])
+    told = "search: a worker trains on one GPU, so 1 GPU of its 2 would be idle"
+    assert any(text.startswith(told) for text in idle.plan["warnings"])
     assert ran.code == 0, ran.err
     assert "family jobs: 2 workers x (1 CPU, no GPU)" in ran.err
 

@@ -10,10 +10,11 @@ import pytest
 
 from compound.orchestrator.choose.other_rates import OtherRates
 from compound.orchestrator.choose.verdict import analyse
-from compound.orchestrator.report import tables
+from compound.orchestrator.report.figures.triangle import HEIGHT
 from compound.orchestrator.report.inputs import ReportInputs, all_jobs
 from compound.orchestrator.report.page import render
-from compound.orchestrator.report.rates_section import rates_table
+from compound.orchestrator.report.sections import tables
+from compound.orchestrator.report.sections.rates_section import rates_table
 from compound.orchestrator.scale.family import plan_train
 from compound.schemas.outcomes.recipe_check import (
     Difference,
@@ -66,12 +67,15 @@ def test_complete_report_holds_every_figure_and_table(complete):
 
 def test_page_loads_nothing_and_runs_only_its_own_scripts(complete):
     page = Page(complete[1])
-    assert page.loads == []
+    assert all(tag == "a" and target.startswith("#") for tag, target in page.loads)
     assert page.handlers == []
-    assert page.kinds == ["application/json", "", ""]
+    assert set(page.kinds) == {"application/json", "text/plain", ""}
     assert page.policy.startswith("default-src 'none'; script-src 'sha256-")
     assert "unsafe-eval" not in page.policy
-    for script in page.scripts[1:]:
+    assert "unsafe-inline" not in page.policy.partition("style-src-attr")[0]
+    own = [script for script, kind in zip(page.scripts, page.kinds, strict=True) if not kind]
+    assert len(own) == 3
+    for script in own:
         digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
         assert f"'sha256-{digest}'" in page.policy
 
@@ -106,7 +110,7 @@ def test_names_and_messages_are_text_wherever_they_appear(complete):
 
 
 def test_plotly_is_there_once(complete):
-    assert len(re.findall(r"plotly\.js v\d", complete[1])) == 1
+    assert len(re.findall(r"plotly\.js \(basic - minified\) v\d", complete[1])) == 1
 
 
 def test_every_table_row_fits_its_columns(complete):
@@ -123,13 +127,16 @@ def test_failures_are_grouped_by_cause(complete):
     assert len(groups[0].jobs) == sum(r.status == "failed" for r in complete[0].results.values())
 
 
-def test_shares_in_the_ternary_lie_inside_it(complete):
-    for trace in figures_in(Page(complete[1]))["ternary"]["data"]:
-        points = zip(trace["a"], trace["b"], trace["c"], strict=True)
-        gaps = trace.get("fill") == "toself"
-        for depth, width, resolution in (p for p in points if not (gaps and p[0] is None)):
-            assert min(depth, width, resolution) >= 0
-            assert depth + width + resolution == pytest.approx(1)
+def test_networks_of_the_map_lie_in_its_triangle_and_are_in_its_table(complete):
+    drawing = figures_in(Page(complete[1]))["ternary"]
+    for trace in drawing["data"]:
+        for x, y in zip(trace["x"], trace["y"], strict=True):
+            depth = y / HEIGHT
+            resolution = x - depth / 2
+            assert min(depth, resolution, 1 - depth - resolution) >= -1e-6
+        for row in trace.get("customdata", ()):
+            assert len(row) == len(drawing["columns"])
+            assert sum(row[2:5]) == pytest.approx(100, abs=0.2)
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ import pytest
 
 from compound.orchestrator.choose.outcomes import next_step
 from compound.orchestrator.plan.search_jobs import plan_study
-from compound.orchestrator.report import tables
-from compound.orchestrator.report.answer_section import answer_table, answer_tiles
-from compound.orchestrator.report.final_report import final_table
-from compound.orchestrator.report.headline import tiles
 from compound.orchestrator.report.inputs import ReportInputs
-from compound.orchestrator.report.optimum_text import surface_text
 from compound.orchestrator.report.page import render
-from compound.orchestrator.report.power_law_table import law_table
+from compound.orchestrator.report.sections import tables
+from compound.orchestrator.report.sections.answer_section import answer_table, answer_tiles
+from compound.orchestrator.report.sections.final_report import final_table
+from compound.orchestrator.report.sections.headline import tiles
+from compound.orchestrator.report.sections.optimum_text import surface_text
+from compound.orchestrator.report.sections.power_law_table import law_table
 from compound.schemas.base import Model
 from tests.support.random_results import random_study
 from tests.support.report_pages import DATA, spec_of

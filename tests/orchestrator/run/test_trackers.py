@@ -138,7 +138,7 @@ def test_a_client_that_is_not_installed_is_told_before_the_first_job(
     with pytest.raises(SpecError) as caught:
         check(spec)
     assert "mlflow is not installed" in str(caught.value)
-    assert 'pip install "compound[mlflow]"' in str(caught.value)
+    assert 'pip install "compound-scaling[mlflow]"' in str(caught.value)
     for wrong in ("[wandb]", "[mlflow, mlflow]"):
         with pytest.raises(SpecError, match="trackers"):
             load(written(tmp_path, wrong))

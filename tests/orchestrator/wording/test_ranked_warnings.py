@@ -9,6 +9,7 @@ from compound.orchestrator.wording.ranked_warnings import MOST, RANKS, first_few
 
 ORDERED = [
     "the plan takes up to 9 epochs, the budget is 3: compound run will refuse it",
+    "not evaluated on the test part: phi 1, seed 0: its last weights are not stored any more",
     "1 of 4 classes has no validation image: cat: every validation accuracy is of the 3 other "
     "classes alone",
     "No network is better than chance: the best reaches 25.0 %, guessing 25.0 % of 4 classes. "

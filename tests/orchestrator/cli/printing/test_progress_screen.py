@@ -1,6 +1,7 @@
 """A run on a real terminal: lines are written over, what needs a look stays, nothing is left."""
 
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -12,9 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from compound.orchestrator.cli.printing import progress_screen
 from compound.orchestrator.cli.printing.live_lines import LiveLines
 from compound.orchestrator.cli.printing.output import note, say
 from compound.orchestrator.cli.printing.progress_screen import is_live
+from compound.orchestrator.run.phase_start import Phase
+from compound.orchestrator.run.progress import Progress
+from compound.schemas.job import Event, JobRequest
+from tests.support.small_jobs import small_job
 from tests.support.small_study import SPEC
 from tests.support.terminal import Shown, command_on_terminal, frames, on_terminal
 
@@ -121,6 +127,26 @@ def test_a_line_is_as_wide_as_the_terminal_is_now() -> None:
     assert [len(line.rpartition("\x1b[J")[2]) for line in jobs] == [59, 29, 99, 23]
 
 
+def test_a_log_says_nothing_twice(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress_screen, "_LOG_S", 0.0)
+    monkeypatch.setattr(progress_screen, "_PART", 0.0)
+    jobs = [JobRequest(job=small_job(seed=seed), label=f"job-{seed}") for seed in range(2)]
+    progress = Progress(lambda text: None)
+    log = progress_screen.LogLines(progress)
+    log.write()
+    progress.phase(Phase("search", jobs=2, pending=2, requests=jobs))
+    log.write()
+    log.write()
+    progress.event(Event(kind="started", job=jobs[0].job.id, label="job-0", attempt=1))
+    log.write()
+    assert capsys.readouterr().err.splitlines() == [
+        "search: 0 of 2 done, 2 waiting, time left unknown yet",
+        "search: 0 of 2 done, 1 running, 1 waiting, time left unknown yet",
+    ]
+
+
 def test_ctrl_c_stops_with_the_command_that_resumes(spec: Path) -> None:
     """A process of its own: the terminal sends SIGINT, and shows ^C itself."""
     command = [sys.executable, "-m", "compound.orchestrator", "run", str(spec), "--runner", "local"]
@@ -141,7 +167,8 @@ def test_ctrl_c_stops_with_the_command_that_resumes(spec: Path) -> None:
     except OSError:  # EIO: the other side is closed
         os.close(ours)
     assert child.wait() == 130 and shown.as_before
-    text = "".join(shown.lines)
+    # A line that is too long goes on behind a backslash, for the shell.
+    text = re.sub(r" \\\s+", " ", "\n".join(shown.lines))
     resumes = f"compound run {spec} --set train.epochs=400 --set seed=3 --runner local --no-report"
     assert resumes in text.replace("python -m compound.orchestrator", "compound")
     assert "stopping after the running epochs" in text

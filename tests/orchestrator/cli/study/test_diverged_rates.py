@@ -4,7 +4,7 @@ import pytest
 
 from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.planned_jobs import Line
-from compound.orchestrator.cli.study.failures import failed_groups
+from compound.orchestrator.overview.next_steps import failed_groups
 from compound.schemas.job import Cause
 
 
