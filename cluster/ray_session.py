@@ -20,6 +20,7 @@ from compound.cluster.machine_checks import check_home, check_local_ray
 from compound.cluster.resources import Node
 from compound.cluster.shadowed_modules import job_config
 from compound.jobs.gpu.visible_gpus import VARIABLE, Gpus, gpus_here, is_instance
+from compound.jobs.wording.os_errors import machine_error
 from compound.schemas.errors import ClusterError, CompoundError, RunError
 
 _OBJECT_STORE = 256 * 2**20
@@ -205,9 +206,11 @@ def _join(address: str) -> Session:
         )
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise ClusterError(
-            f"cannot join the Ray cluster: {_first_line(error)}{_without_token()}",
+            f"cannot join the Ray cluster: {_reason(error)}{_without_token()}",
             where=address,
-            next_step="check it; with a token: export RAY_AUTH_MODE=token RAY_AUTH_TOKEN=...",
+            allowed="the address of a running Ray, HOST:6379; without one a Ray starts here",
+            next_step="compound run SPEC    # without --address and RAY_ADDRESS; or check it with "
+            "`ray status --address`; with a token: export RAY_AUTH_MODE=token RAY_AUTH_TOKEN=...",
         ) from error
     return Session(_url(context.dashboard_url), started=False)
 
@@ -277,6 +280,11 @@ def _url(host_and_port: str) -> str | None:
 def _last_line(error: Exception) -> str:
     """Return the end of an error, which has the last lines of a log in it."""
     return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
+
+
+def _reason(error: Exception) -> str:
+    """Return what an error says; of the operating system its words, without the number."""
+    return machine_error(error).message if isinstance(error, OSError) else _first_line(error)
 
 
 def _first_line(error: Exception) -> str:

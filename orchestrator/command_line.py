@@ -13,6 +13,7 @@ from compound.jobs.wording.interrupted import SENTENCE
 from compound.jobs.wording.machine_errors import in_words
 from compound.jobs.wording.plain_streams import open_streams
 from compound.orchestrator.cli.app import app
+from compound.orchestrator.cli.parsing.usage_errors import in_our_form
 from compound.orchestrator.cli.printing.closed_streams import drop, ends_with_its_reader
 from compound.orchestrator.cli.printing.command_line import as_typed, typed_program
 from compound.orchestrator.cli.printing.output import fitting, terminal_width
@@ -36,7 +37,7 @@ def run(arguments: list[str] | None = None) -> None:
         with ends_with_its_reader():
             _run([word for word in words if word != "--debug"])
     except (Exception, KeyboardInterrupt) as error:
-        message, code = _in_words(error)
+        message, code = _in_words(in_our_form(error, words) or error)
         message = fitting(f"compound: {as_typed(message, typed_program(sys.argv[0]))}", sys.stderr)
         _print_error(traceback.format_exc() if debug else "", f"{message}\n")
         sys.exit(code)
@@ -46,12 +47,17 @@ def _run(words: list[str]) -> None:
     """Run the command; OSError: what it printed last cannot be written, as on a full disk."""
     try:
         # Without a width click takes at least 50 columns, and at most 80.
-        app(words, prog_name="compound", terminal_width=terminal_width(sys.stdout))
+        width = terminal_width(sys.stdout)
+        typed = words or ["--help"]
+        code = app(typed, prog_name="compound", terminal_width=width, standalone_mode=False)
     except SystemExit as end:
         if _was_interrupted(end):
             raise KeyboardInterrupt from None
         sys.stdout.flush()
         raise
+    if code == ExitCode.INTERRUPTED:
+        raise KeyboardInterrupt
+    sys.stdout.flush()
 
 
 def _was_interrupted(end: BaseException) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
+from compound.jobs.data.source import inspect
 from compound.jobs.models.scaled import Networks
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.design.baseline import DATA_ONLY
@@ -20,6 +21,7 @@ from compound.orchestrator.forecast.job_cost import CostModel
 from compound.orchestrator.forecast.placement import placed, placement_warnings
 from compound.orchestrator.kinds.all_kinds import KINDS
 from compound.orchestrator.plan.compile_choice import CompileChoice, compile_is_auto, decided
+from compound.orchestrator.refusals import looked_at, refuse_first, store_there
 from compound.orchestrator.scale.family import plan_family, ways_of
 from compound.schemas.data import DataInfo
 from compound.schemas.design import COUNTED
@@ -56,6 +58,18 @@ def prepare(
     begun = _begun_with(spec, store) or profile
     planned = KINDS[spec.kind].plan(spec, info, begun, networks)
     return with_plan(spec, planned, profile, store, networks)
+
+
+def examine(spec: AnySpec, networks: Networks, *, decode: bool = False) -> Prepared:
+    """Plan a spec as a run would, but start and write nothing.
+
+    `decode`: decode all images, however many there are. Raises SpecError, StoreError, DataError and
+    PlanError as a run does until it has a plan; `refuse` has what follows.
+    """
+    refuse_first(spec)
+    store = store_there(spec.store)
+    info = inspect(spec.data) if decode else looked_at(spec.data)
+    return prepare(spec, info, store, networks)
 
 
 def _begun_with(spec: AnySpec, store: ArtifactStore | None) -> DeviceProfile | None:

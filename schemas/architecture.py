@@ -133,6 +133,7 @@ class Rounding(Model):
                 ("max_resolution",),
                 f"max_resolution {self.max_resolution} is below {self.resolution}, "
                 "the smallest multiple that resolution allows",
+                next_step=f"write `max_resolution: {self.resolution}`",
             )
         return self
 

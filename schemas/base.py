@@ -28,10 +28,10 @@ class MisfitError(ValueError):
     """A value that does not fit another one, or its own rule, and the keys that hold them.
 
     `keys` are dotted, below the model that is validated, the one to blame first. `next_step`: what
-    to write instead, where that is more than another value.
+    to write instead.
     """
 
-    def __init__(self, keys: tuple[str, ...], message: str, next_step: str = "") -> None:
+    def __init__(self, keys: tuple[str, ...], message: str, next_step: str) -> None:
         super().__init__(message)
         self.keys, self.next_step = keys, next_step
 
@@ -40,7 +40,7 @@ def no_name_twice(names: tuple[str, ...]) -> tuple[str, ...]:
     """Refuse a list that names something twice."""
     for number, name in enumerate(names):
         if name in names[:number]:
-            raise MisfitError((str(number),), f"{name} is named twice")
+            raise MisfitError((str(number),), f"{name} is named twice", f"take one `{name}` out")
     return names
 
 

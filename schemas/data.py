@@ -18,7 +18,8 @@ DataPath = Annotated[UserPath, AfterValidator(_readable)]
 """A path, or `s3://bucket/prefix`; credentials come from the environment."""
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
-Colour = Annotated[str, Field(pattern=r"^(white|black|grey|#[0-9a-fA-F]{6})$")]
+COLOUR_PATTERN = r"^(white|black|grey|#[0-9a-fA-F]{6})$"
+Colour = Annotated[str, Field(pattern=COLOUR_PATTERN)]
 
 
 class _Source(Model):

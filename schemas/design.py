@@ -44,12 +44,14 @@ class GridDesign(Model):
             low, high = getattr(self, name)
             if low > high:
                 raise MisfitError(
-                    (name,), f"{name} runs from {low:g} to {high:g}: write the smaller number first"
+                    (name,),
+                    f"{name} runs from {low:g} to {high:g}: write the smaller number first",
+                    next_step=f"write `{name}: [{high:g}, {low:g}]`",
                 )
             number *= (high - low) / self.step + 1
         if number > MAX_POINTS:
             message = f"{number:,.0f} grid points, at most {MAX_POINTS:,}: enlarge the step"
-            raise MisfitError(("step", "alpha", "beta", "gamma"), message)
+            raise MisfitError(("step", "alpha", "beta", "gamma"), message, "write `step: 0.05`")
         return self
 
 
@@ -126,5 +128,6 @@ def without_surface(search: Any, info: ValidationInfo) -> Any:
             ("surface",),
             "surface is no choice any more: every study has the quadratic surface over the shares; "
             "take this line out",
+            next_step="take `surface` out",
         )
     return {key: value for key, value in search.items() if key != "surface"}

@@ -8,6 +8,7 @@ CompoundError
 |-- ArchitectureError  weights that do not fit the network, or are no weights (exit 2)
 |-- DataError      images or labels that cannot be used (exit 2)
 |-- StoreError     the artifact store cannot be read or written (exit 2)
+|   |-- NoStoreError       there is none at this address
 |   |-- UnknownError       the store has no such study or job
 |   `-- NewerSchemaError   a newer compound wrote it
 |-- ClusterError   the cluster cannot be reached or is too small (exit 2)
@@ -93,6 +94,10 @@ class DataError(CompoundError):
 
 class StoreError(CompoundError):
     """The artifact store cannot be opened, read or written."""
+
+
+class NoStoreError(StoreError):
+    """There is no artifact store at this address."""
 
 
 class UnknownError(StoreError):

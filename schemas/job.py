@@ -15,6 +15,7 @@ from compound.schemas.machine.gpus import Gpus
 from compound.schemas.parallel import (
     PARALLEL_KEYS,
     Count,
+    Interface,
     ParallelKey,
     Workers,
     add_old_name,
@@ -38,7 +39,7 @@ class Resources(Model):
     a worker, a fraction where workers outnumber GPUs, none where there are none."""
     patience: Annotated[float, Field(ge=5, le=86_400)] = 600.0
     """Seconds without progress after which a job of several workers counts as hung."""
-    interface: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:@-]{1,15}$")] | None = None
+    interface: Interface | None = None
     """Network interface between the workers, such as eth0; detected by default."""
 
     decode_cpus: Annotated[int, Field(ge=0, le=1024)] = 0
@@ -60,18 +61,19 @@ class Resources(Model):
                 ("workers",),
                 "parallel: full needs a fixed number of workers, such as "
                 f"{self.workers.max}: each holds its part of the network",
+                next_step=f"write `workers: {self.workers.max}`",
             )
         if self.parallel == "full" and self.workers == 1:
             raise MisfitError(
                 ("workers", *PARALLEL_KEYS),
-                "parallel: full divides a network among workers, but there is only one: "
-                "set workers to 2 or more, or parallel to none",
+                "parallel: full divides a network among workers, but there is only one",
+                next_step="write `workers: 2`, or `parallel: none`",
             )
         if self.parallel == "full" and self.gpus != "auto" and 0 < self.gpus < 1:
             raise MisfitError(
                 ("gpus",),
-                f"parallel: full divides a network among GPUs, but with gpus: {self.gpus:g} "
-                "several workers share one GPU: set gpus to 1, or parallel to none",
+                f"parallel: full divides a network among GPUs, and gpus: {self.gpus:g} shares one",
+                next_step="write `gpus: 1`, or `parallel: none`",
             )
         return self
 

@@ -31,6 +31,7 @@ def refuse_both_names(values: Any) -> Any:
             (_OLD_NAME,),
             f"parallel and {_OLD_NAME} are the new and the old name of one key: "
             f"set parallel, and leave {_OLD_NAME} out",
+            next_step=f"take `{_OLD_NAME}` out",
         )
     return values
 
@@ -47,6 +48,8 @@ def add_old_name(schema: dict[str, Any]) -> None:
     schema["not"] = {"required": ["parallel", _OLD_NAME]}
 
 
+INTERFACE_PATTERN = r"^[A-Za-z0-9_.:@-]{1,15}$"
+Interface = Annotated[str, Field(pattern=INTERFACE_PATTERN)]
 Count = Annotated[int, Field(ge=1, le=10_000)]
 
 
@@ -61,7 +64,8 @@ class WorkerRange(Model):
     @model_validator(mode="after")
     def _in_order(self) -> "WorkerRange":
         if self.min > self.max:
-            raise MisfitError(("min",), f"min is {self.min}, more than max, which is {self.max}")
+            message = f"min is {self.min}, more than max, which is {self.max}"
+            raise MisfitError(("min",), message, f"write `min: {self.max}`")
         return self
 
 

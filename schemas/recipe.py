@@ -80,7 +80,8 @@ class Augment(Model):
         for name, (least, largest) in (("area", self.area), ("aspect", self.aspect)):
             if least > largest:
                 message = f"{name} is from {least} to {largest}: write the smaller first"
-                raise MisfitError((name,), message)
+                turned = f"write `{name}: [{largest:g}, {least:g}]`"
+                raise MisfitError((name,), message, turned)
         return self
 
 
@@ -216,14 +217,17 @@ class Recipe(Model):
     def _nesterov_is_sgds(self) -> "Recipe":
         if self.nesterov and self.optimizer != "sgd":
             message = f"nesterov is a form of sgd's momentum, which {self.optimizer} does not have"
-            raise MisfitError(("nesterov", "optimizer"), message)
+            raise MisfitError(
+                ("nesterov", "optimizer"), message, "write `nesterov: false`, or `optimizer: sgd`"
+            )
         return self
 
     @model_validator(mode="after")
     def _divisible(self) -> "Recipe":
         if self.batch % self.accumulate:
             message = f"batch {self.batch} does not divide by accumulate {self.accumulate}"
-            raise MisfitError(("accumulate", "batch"), message)
+            divisor = next(n for n in range(self.accumulate, 0, -1) if self.batch % n == 0)
+            raise MisfitError(("accumulate", "batch"), message, f"write `accumulate: {divisor}`")
         return self
 
 

@@ -47,7 +47,7 @@ class Spending(Model):
     def _priced(self) -> "Spending":
         if self.money is not None and not self.priced:
             message = "money needs price_per_gpu_hour or price_per_cpu_hour beside it"
-            raise MisfitError(("money",), message)
+            raise MisfitError(("money",), message, "add `price_per_gpu_hour: 2.5`")
         return self
 
     @property

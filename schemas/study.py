@@ -74,13 +74,13 @@ class Search(Model):
             raise MisfitError(
                 ("train.compile", "tie_break"),
                 "tie_break: step_time compares measured speeds, and with train.compile: auto some "
-                "candidates may be compiled and others not; set it to true or false",
+                "candidates may be compiled and others not",
+                "write `compile: false`",
             )
         if isinstance(promotion, Rungs) and self.rounds and promotion.seeds < 2:
-            raise MisfitError(
-                ("promotion.seeds", "rounds"),
-                "rounds need an estimate of the noise: set promotion.seeds to 2 or more",
-            )
+            noisy = "rounds need an estimate of the noise: set promotion.seeds to 2 or more"
+            step = "write `seeds: 2` under `promotion`"
+            raise MisfitError(("promotion.seeds", "rounds"), noisy, step)
         return self
 
 
@@ -97,14 +97,14 @@ class Placement(Model):
         if not isinstance(self.search.workers, int):
             raise MisfitError(
                 ("search.workers",),
-                "search.workers is a range, which only family jobs may have: search jobs are "
-                "compared with each other, so all have the same number of workers",
+                "search.workers is a range, which only family jobs may have",
+                f"write `workers: {self.search.most_workers}` under `search`",
             )
         if self.search.parallel != "none":
             raise MisfitError(
                 tuple(f"search.{key}" for key in PARALLEL_KEYS),
-                f"search.parallel is {self.search.parallel}, which only family jobs may have: "
-                "search jobs train networks about as large as the baseline, one on each worker",
+                f"search.parallel is {self.search.parallel}, which only family jobs may have",
+                "write `parallel: none` under `search`",
             )
         return self
 

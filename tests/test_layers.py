@@ -89,6 +89,7 @@ ORDER = (
     "orchestrator/run",
     "orchestrator/study",
     "orchestrator/kinds",
+    "orchestrator/refusals",
     "orchestrator/prepare",
     "orchestrator/cli/printing",
     "orchestrator/cli/parsing",

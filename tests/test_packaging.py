@@ -106,7 +106,8 @@ def test_an_installed_wheel_has_all_that_it_reads(built: Path, tmp_path: Path) -
     work, command = tmp_path / "work", tmp_path / "env" / "bin" / "compound"
     work.mkdir()
     asset = "from importlib.resources import files as f; import compound; print(compound.__file__)"
-    asset += "; print(len((f('compound.orchestrator.report') / 'style.css').read_text()))"
+    asset += "; page = f('compound.orchestrator.report') / 'static' / 'report.css'"
+    asset += "; print(len(page.read_text()))"
     printed = [
         subprocess.run([*map(str, words)], cwd=work, check=True, capture_output=True, text=True)
         for words in (

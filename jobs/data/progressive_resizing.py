@@ -61,6 +61,7 @@ def check_sizes(recipe: Recipe, resolution: int, stride: int, where: str = "trai
             f"and {resolution} pixels, so images would not grow",
             where=f"{where}.resizing",
             allowed="a smaller `start` or a smaller `multiple`, or no `resizing`",
+            next_step=f"compound plan SPEC --set {where}.resizing=null",
         )
     if smaller[0] < stride:
         raise PlanError(
@@ -68,6 +69,7 @@ def check_sizes(recipe: Recipe, resolution: int, stride: int, where: str = "trai
             f"total stride",
             where=f"{where}.resizing.start",
             allowed=_large_enough(resolution, stride),
+            next_step=_setting_of_start(resolution, stride, where),
         )
     if recipe.compile is True and len(sizes(recipe, resolution)) > MOST_COMPILED:
         raise PlanError(
@@ -75,6 +77,7 @@ def check_sizes(recipe: Recipe, resolution: int, stride: int, where: str = "trai
             f"and {MOST_COMPILED} are allowed",
             where=f"{where}.resizing",
             allowed="a larger `start` or `multiple`, or `compile: false`",
+            next_step=f"compound plan SPEC --set {where}.compile=false",
         )
 
 
@@ -82,6 +85,12 @@ def _large_enough(resolution: int, stride: int) -> str:
     if stride >= resolution:
         return f"no `resizing` of a network with stride {stride} at {resolution} pixels"
     return f"a start that makes {stride} pixels or more, such as {_up(stride / resolution):g}"
+
+
+def _setting_of_start(resolution: int, stride: int, where: str) -> str:
+    start = _up(stride / resolution)
+    setting = f"{where}.resizing.start={start:g}" if start < 1 else f"{where}.resizing=null"
+    return f"compound plan SPEC --set {setting}"
 
 
 def _up(fraction: float) -> float:

@@ -29,7 +29,7 @@ from compound.jobs.store.format.schema_version import MARKER, SCHEMA_VERSION
 from compound.jobs.store.writing.checkpoint_shards import Shards
 from compound.jobs.store.writing.job_writer import JobWriter
 from compound.schemas.base import Model
-from compound.schemas.errors import StoreError
+from compound.schemas.errors import NoStoreError
 from compound.schemas.job import EpochRow, JobResult, TrainJob
 from compound.schemas.machine.device import DeviceProfile
 from compound.schemas.store_uri import bucket_of
@@ -79,7 +79,7 @@ class ArtifactStore:
             unseal(marker, _Store, files.locate(MARKER), MARKER)
         elif not create:
             advice = "check the `store`, or run a study first: compound run SPEC"
-            raise StoreError("there is no store here", where=address, next_step=advice)
+            raise NoStoreError("there is no store here", where=address, next_step=advice)
         if create and not (patient and marker):
             probed.prove_writable()
         if create and (marker is None or version_of(marker) < SCHEMA_VERSION):

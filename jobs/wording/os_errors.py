@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Mapping
+from difflib import get_close_matches
 
 from compound.jobs.regular_file import UnfitFileError
 from compound.jobs.wording.printable import in_line
@@ -73,12 +74,26 @@ def machine_error(error: OSError) -> MachineError:
         )
     unfit = isinstance(error, UnfitFileError)
     problem, next_step = _WAYS_OUT.get(error.errno or 0, ("", _PATH if unfit else _UNUSUAL))
+    if error.errno == errno.ENOENT and (near := _beside(error.filename)):
+        next_step = f"{_PATH}; {in_line(near)} is there"
     text = problem or error.strerror or str(error) or type(error).__name__
     # EACCES and the like may name two paths (rename), of which the second is the one written.
     paths = [_named(path) for path in (error.filename, error.filename2) if path is not None]
     allowed = error.allowed if isinstance(error, UnfitFileError) else ""
     where = " -> ".join(paths)
     return MachineError(in_line(text), where=where, allowed=allowed, next_step=next_step)
+
+
+def _beside(path: object) -> str:
+    """Return a path of a similar name in the same folder; "" without one."""
+    if not isinstance(path, str | os.PathLike):
+        return ""
+    folder, name = os.path.split(os.fspath(path))
+    try:
+        near = get_close_matches(name, os.listdir(folder or "."), n=1)
+    except OSError:
+        return ""
+    return os.path.join(folder, near[0]) if near else ""
 
 
 def _no_working_folder(path: object) -> bool:

@@ -54,9 +54,19 @@ def parsed(name: LimitName, text: str) -> Limit:
 
 def _refused(name: LimitName, text: str) -> SpecError:
     message = f"'{text}' is no limit on {_NAMES[name]}"
-    return SpecError(message, where=option_of(name), allowed=ALLOWED[name])
+    step = f"type {option_of(name)} {_EXAMPLES[name]}, for instance"
+    return SpecError(message, where=option_of(name), allowed=ALLOWED[name], next_step=step)
 
 
+_EXAMPLES: Mapping[LimitName, str] = {
+    "gpu_hours": "2.5h",
+    "cpu_hours": "2.5h",
+    "params": "5M",
+    "macs": "1.5G",
+    "latency": "20ms",
+    "multiple": "16x",
+    "accuracy": "85%",
+}
 _NAMES: Mapping[LimitName, str] = {
     "gpu_hours": "hours of training",
     "cpu_hours": "hours of training",

@@ -28,6 +28,7 @@ from compound.orchestrator.cli.parsing.options import (
     StudyArgument,
     VersionOption,
 )
+from compound.orchestrator.cli.parsing.read_first import refuse_mistakes
 from compound.orchestrator.cli.printing.command_line import DEFAULT_STORE
 from compound.orchestrator.cli.run_app import app as run_app
 from compound.orchestrator.cli.store_app import app as store_app
@@ -57,11 +58,16 @@ def _compound(version: VersionOption = False) -> None:
 
 
 @app.command()
-def validate(spec: SpecArgument, overrides: SetOption = None, as_json: JsonOption = False) -> None:
-    """Check a spec and show its first error."""
-    from compound.orchestrator.cli.specs import spec as spec_command
+def validate(
+    spec: SpecArgument,
+    overrides: SetOption = None,
+    allow_import: ImportOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a spec, its data, its store and this machine; show the first error."""
+    from compound.orchestrator.cli.specs.validate import validate as check
 
-    spec_command.validate(spec, overrides or [], as_json=as_json)
+    check(spec, overrides or [], allow_import=allow_import, as_json=as_json)
 
 
 @app.command()
@@ -94,6 +100,7 @@ def plan(
     as_json: JsonOption = False,
 ) -> None:
     """Show every network, its exact cost and what it takes. Nothing starts."""
+    refuse_mistakes(spec, overrides)
     from compound.orchestrator.cli.specs import plan as plan_command
 
     unused_options.refuse_without_probe(address, probe=probe)

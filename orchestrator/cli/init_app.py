@@ -32,9 +32,12 @@ LabelColumnOption = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="Labels in Parquet; else guessed.")
 ]
 MinutesOption = Annotated[
-    float | None, typer.Option(min=1, help="What the study may take on this machine; default: 5.")
+    float | None,
+    typer.Option(min=1, metavar="N", help="What the study may take on this machine; default: 5."),
 ]
-HoursOption = Annotated[float | None, typer.Option(min=0.02, help="The same in hours.")]
+HoursOption = Annotated[
+    float | None, typer.Option(min=0.02, metavar="N", help="The same in hours.")
+]
 MeasureOption = Annotated[
     bool | None,
     typer.Option("--probe/--no-probe", help="Time a few networks first, 20 s; default: do."),
@@ -51,7 +54,9 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Write over FILE.")]
 
 @app.command()
 def init(
-    path: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = None,
+    path: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="The spec to write; default: study.yaml.")
+    ] = None,
     images: ImagesOption = None,
     parquet: ParquetOption = None,
     idx: IdxOption = None,

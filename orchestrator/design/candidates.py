@@ -1,13 +1,14 @@
 """From the points of a design to candidates: distinct realised networks of equal cost."""
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
 
 from compound.jobs.networks.exact_cost import count
+from compound.orchestrator.design.budget_cost import over_budget
 from compound.orchestrator.design.controls import (
     TWIN,
     CandidateDraft,
@@ -20,7 +21,6 @@ from compound.orchestrator.design.points import nominal_shares, points
 from compound.orchestrator.wording.numbers import counted
 from compound.schemas.architecture import AXES, CONTROLS, Candidate, Coefficients, Control
 from compound.schemas.design import (
-    COST_NAMES,
     Design,
     ExplicitDesign,
     GridDesign,
@@ -118,12 +118,14 @@ def _require_points(space: "Space", triples: list[Coefficients]) -> None:
             f"{space.budget.multiple:g}",
             where="search.design",
             allowed="a smaller step, a larger tolerance, or ranges that reach the multiple",
+            next_step="compound plan SPEC --set 'search.design={kind: lattice}'",
         )
     if not space.options:
         raise PlanError(
             f"no scaling of the baseline could be built; the first: {space.failures[0]}",
             where="baseline",
             allowed="`rounding: {resolution: 8}` asks for multiples of 8 pixels only",
+            next_step="compound plan SPEC --set rounding.resolution=8",
         )
 
 
@@ -153,31 +155,8 @@ def _realise(
             assert_never(plan)
     if len(dropped) == len(triples):
         ratios = (point.ratio for point in dropped)
-        raise _over_budget(space, ratios, "no point of the design costs")
+        raise over_budget(space.budget, ratios, "no point of the design costs")
     return dropped
-
-
-def _over_budget(space: "Space", ratios: Iterable[float | None], subject: str) -> PlanError:
-    """Return the refusal of a budget, with what would admit the nearest network."""
-    budget = space.budget
-    dearer = [ratio for ratio in ratios if ratio is not None and ratio > 1]
-    return PlanError(
-        f"{subject} {budget.multiple:g}x the baseline's {COST_NAMES[budget.cost]} "
-        f"to within {budget.tolerance:.1%}",
-        where="search.budget",
-        allowed=_way_out(min(dearer, key=lambda r: abs(r - budget.multiple)), budget.multiple)
-        if dearer
-        else "a larger baseline, a larger multiple or a smaller rounding",
-    )
-
-
-def _way_out(nearest: float, multiple: float) -> str:
-    needed = math.ceil(abs(nearest / multiple - 1) * 1000) / 1000
-    key = f"tolerance: {needed:g} admits" if needed <= 1 else f"multiple: {nearest:.3f} meets"
-    return (
-        f"{key} the nearest network, which costs {nearest:.3f}x; "
-        "a larger baseline or a smaller rounding gives more networks"
-    )
 
 
 def _realise_by_shares(space: "Space", triples: list[Coefficients], drafts: Drafts) -> None:
@@ -186,7 +165,8 @@ def _realise_by_shares(space: "Space", triples: list[Coefficients], drafts: Draf
     The corners come first, and a network that is already in serves its near-twins' points too.
     """
     if not drafts:
-        raise _over_budget(space, (option.ratio for option in space.options), "no network costs")
+        ratios = (option.ratio for option in space.options)
+        raise over_budget(space.budget, ratios, "no network costs")
     for triple in sorted(triples, key=lambda t: -max(nominal_shares(t).split)):
         nearest_in_use(nominal_shares(triple), drafts.values()).add("design", triple)
 

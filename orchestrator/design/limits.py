@@ -1,6 +1,7 @@
 """What a plan warns of, and what it refuses: points that collapse, resolutions out of bounds."""
 
 import math
+import shlex
 from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ def require_resolution(network: Network, rounding: Rounding) -> None:
             f"resolution {network.resolution} is below the network's total stride",
             where="baseline.resolution",
             allowed=f"{network.total_stride} pixels or more",
+            next_step=f"compound plan SPEC --set baseline.resolution={network.total_stride}",
         )
     most = rounding.largest_resolution
     if most is not None and most < network.resolution:
@@ -39,6 +41,7 @@ def require_resolution(network: Network, rounding: Rounding) -> None:
             f"the baseline has {network.resolution} pixels, the rounding allows {most} at most",
             where="rounding.max_resolution",
             allowed=f"{network.resolution} or more, or a smaller baseline.resolution",
+            next_step=f"compound plan SPEC --set rounding.max_resolution={network.resolution}",
         )
 
 
@@ -56,7 +59,7 @@ def require_rate(spec: AnySpec) -> None:
             "learning_rate: auto takes the best rate of a study's recipe check, and there is none",
             where="train.learning_rate",
             allowed="a number; `auto` in a `kind: study` with `search.recipe_check: true`",
-            next_step="set `train.learning_rate` to a number",
+            next_step="compound plan SPEC --set train.learning_rate=0.1",
         )
 
 
@@ -102,7 +105,16 @@ def require_phi(spec: AnySpec, baseline: Network, choices: Iterable[Coefficients
             f"phi {phi:g} {problem}",
             where=spec.phi_key,
             allowed=f"phi {limit:g} or {'more' if phi < limit else 'less'}",
+            next_step=f"compound plan SPEC --set {shlex.quote(_within(spec, limit, phi))}",
         )
+
+
+def _within(spec: AnySpec, limit: float, phi: float) -> str:
+    """Return the setting that has the nearest phi which can be built, for what is beyond it."""
+    clip = max if phi < limit else min
+    phis = list(dict.fromkeys(f"{clip(phi, limit):g}" for phi in spec.phis))
+    listed = f"[{', '.join(phis)}]"
+    return f"{spec.phi_key}={phis[0] if spec.phi_key == 'phi' else listed}"
 
 
 def obstacles(

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from compound.schemas.data import DataInfo, IdxData, ImageFolderData, ParquetData
 
-Images = IdxData | ImageFolderData | ParquetData
-"""Data of files."""
+OwnData = IdxData | ImageFolderData | ParquetData
+"""Images of a user's own, in files."""
 
 _VALIDATION = ((500, 0.3), (2_000, 0.25), (10_000, 0.2))
 """Up to so many images, the fraction that is for validation: few images need a larger part, since
@@ -36,7 +36,7 @@ def total(info: DataInfo) -> int:
     return info.train + info.validation + info.test
 
 
-def with_fractions(data: Images, info: DataInfo) -> Images:
+def with_fractions(data: OwnData, info: DataInfo) -> OwnData:
     """Return data that hold out a fitting part of themselves where they have no such part."""
     parts = info.ledger.parts if info.ledger else ()
     own = {part.part for part in parts if not part.where.startswith(_SPLIT_OFF)}

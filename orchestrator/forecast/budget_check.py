@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from compound.cluster.resources import Node, lacking, way_out
 from compound.jobs.device_model import PROCESS_BYTES
+from compound.orchestrator.forecast.placement import trains_elsewhere
 from compound.orchestrator.plan.step_time import unaccounted
 from compound.orchestrator.wording.numbers import counted, size
 from compound.schemas.errors import PlanError
@@ -32,7 +33,7 @@ def check_budget(spec: AnySpec, forecast: Forecast) -> None:
                 where=f"budget.{name}",
                 allowed="fewer points, seeds or epochs, a smaller phi, or a larger budget; "
                 "with `at_limit: stop` the study starts, and stops at the limit",
-                next_step="compound plan SPEC    # what each network takes",
+                next_step="compound plan SPEC --set budget.at_limit=stop",
             )
 
 
@@ -118,12 +119,16 @@ def _amount(number: float) -> str:
 
 
 def warnings(spec: AnySpec, forecast: Forecast) -> Iterator[str]:
-    """Yield what people should know of a forecast before they run."""
-    for _, text in exceeded(spec.budget, forecast.most):
-        does = "refuse it" if spec.budget.at_limit == "refuse" else "stop at the limit"
-        yield f"the plan takes up to {text}: compound run will {does}"
+    """Yield what people should know of a forecast before they run.
+
+    What a run refuses is an error, and no warning.
+    """
+    if spec.budget.at_limit == "stop":
+        for _, text in exceeded(spec.budget, forecast.most):
+            yield f"the plan takes up to {text}: compound run will stop at the limit"
     yield from unlimited(spec, forecast.resources, forecast)
-    yield from _unplaceable(spec, forecast)
+    if trains_elsewhere(spec):
+        yield from _unplaceable(spec, forecast)
     yield from forecast.cautions
     yield from _too_large(forecast)
     yield from unaccounted(forecast.basis, _precisions(spec, forecast))
@@ -178,12 +183,6 @@ def _unplaceable(spec: AnySpec, forecast: Forecast) -> Iterator[str]:
                 f"{'' if placed.gpus == 1 else 's'}, and it has {has}, too few {short}{why}: "
                 f"{way_out(resources, nodes)}, or {larger}"
             )
-
-
-def edits(spec: AnySpec, forecast: Forecast) -> list[str]:
-    """Return the keys to set, each as `key=value`, so that a run does not refuse the plan."""
-    refuses = spec.budget.at_limit == "refuse" and any(exceeded(spec.budget, forecast.most))
-    return ["budget.at_limit=stop"] if refuses else []
 
 
 def _too_large(forecast: Forecast) -> Iterator[str]:

@@ -8,7 +8,6 @@ from compound.jobs.device_model import PROCESS_BYTES, Kind, corrected, describe,
 from compound.jobs.gpu.visible_gpus import Gpus, gpus_here
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.forecast.job_cost import CostModel
-from compound.schemas.errors import StoreError
 from compound.schemas.forecast import GIB
 from compound.schemas.job import JobRequest
 from compound.schemas.machine.device import DeviceProfile
@@ -72,14 +71,6 @@ def profile_of(spec: AnySpec, store: ArtifactStore | None) -> DeviceProfile:
     return next(
         iter([*local, *elsewhere]), _sized(guess(kind, threads, spec.first_recipe.precision), spec)
     )
-
-
-def existing(uri: str) -> ArtifactStore | None:
-    """Open a store for reading; None where there is none yet."""
-    try:
-        return ArtifactStore.open(uri, create=False)
-    except StoreError:
-        return None
 
 
 def corrected_profile(

@@ -1,5 +1,6 @@
 """What the jobs of each phase are given on given hosts, and why: `gpus: auto` decided."""
 
+import os
 from collections.abc import Iterator, Sequence
 
 from compound.cluster.resources import (
@@ -48,6 +49,14 @@ def placed_phase(
     )
 
 
+def trains_elsewhere(spec: AnySpec, address: str | None = None) -> str:
+    """Say what names a cluster on which a study trains; "" where it trains on this machine."""
+    if spec.cluster is not None:
+        return "`cluster` in the spec"
+    joined = address or os.environ.get("RAY_ADDRESS")
+    return f"the Ray at {joined}" if joined not in (None, "", "local") else ""
+
+
 def edits(spec: AnySpec, nodes: Sequence[Node]) -> list[str]:
     """Return the keys to set, each as `key=value`, so that every phase's jobs fit on these hosts.
 
@@ -57,12 +66,25 @@ def edits(spec: AnySpec, nodes: Sequence[Node]) -> list[str]:
     for phase, resources in spec.phases.items():
         if placed_phase(phase, resources, nodes).fits:
             continue
-        searches = phase in ("search", "gate")
-        key = "resources" + ("" if phase == "train" else ".search" if searches else ".family")
-        recipe = spec.first_recipe if searches else spec.train
+        recipe = spec.first_recipe if phase in ("search", "gate") else spec.train
         batch = recipe.batch // recipe.accumulate
-        settings += [f"{key}.{k}={v}" for k, v in fitting(resources, nodes, batch).items()]
+        settings += [
+            f"{_key_of(phase)}.{k}={v}" for k, v in fitting(resources, nodes, batch).items()
+        ]
     return [*dict.fromkeys(settings)]
+
+
+def misplaced(spec: AnySpec, nodes: Sequence[Node]) -> str:
+    """Return the key of the first phase whose jobs do not fit; "" where all do."""
+    phases = spec.phases.items()
+    return next((_key_of(p) for p, r in phases if not placed_phase(p, r, nodes).fits), "")
+
+
+def _key_of(phase: Phase) -> str:
+    """Return the key that has the resources of a phase's jobs."""
+    if phase == "train":
+        return "resources"
+    return "resources.search" if phase in ("search", "gate") else "resources.family"
 
 
 def sentence(placed: Placed, at_once: str = "") -> str:

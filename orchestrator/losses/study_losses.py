@@ -4,7 +4,7 @@ Every command that reads a study asks here. A study's list of files, its table o
 events know of what it once wrote; so a reader can say what is missing, where it reads less.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -36,7 +36,7 @@ from compound.orchestrator.wording.missing_texts import (
     unplanned_jobs,
     whole_study,
 )
-from compound.orchestrator.wording.numbers import closest
+from compound.orchestrator.wording.numbers import closest, nearest_words
 from compound.schemas.errors import StoreError, UnknownError
 from compound.schemas.store_uri import bucket_of
 
@@ -222,5 +222,13 @@ def unknown_study(study: str, store: ArtifactStore) -> StoreError:
         f"no study is called '{study}'{closest(study, studies)}",
         where=store.uri,
         allowed=", ".join(studies) or "this store has no study yet",
-        next_step="compound run SPEC    # SPEC: the spec of the study to begin",
+        next_step=_on_the_nearest(study, studies, store.uri),
     )
+
+
+def _on_the_nearest(study: str, studies: Sequence[str], uri: str) -> str:
+    """Return the command on the study whose name is most similar; else the one that begins one."""
+    near = [*nearest_words(study, studies), *studies][:1]
+    if near:
+        return command("status", (near[0],), store=uri)
+    return "compound run SPEC    # SPEC: the spec of the study to begin"

@@ -201,7 +201,7 @@ def networks_with_roles(study_documents: Documents) -> list[tuple[str, Candidate
 
 
 def network_line(roles: str, candidate: Candidate) -> dict[str, Any]:
-    """Return the columns of a network in CANDIDATES, but for its study and its name."""
+    """Return the columns of a network in CANDIDATES, but for its study."""
     return {
         "candidate": candidate.id,
         "roles": roles,

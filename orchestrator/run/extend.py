@@ -11,6 +11,8 @@ from compound.schemas.plan import AnyPlan
 from compound.schemas.study import AnySpec
 
 _LISTED_CHANGES = 3
+_LONGEST = 60
+"""Characters of a name that leave room for a number."""
 
 _REFUSED_TEXT = {"kind": "another kind", "data": "other data", "baseline": "another baseline"}
 
@@ -127,5 +129,6 @@ def _refused(study: str, key: str, changes: Sequence[str]) -> PlanError:
         f"study '{study}' was started with {_REFUSED_TEXT[key]}: {listed}{more}",
         where=key,
         allowed=_ALLOWED,
-        next_step=f"give this study another `name`, or take the old `{key}`",
+        next_step=f"compound plan SPEC --set name={study[:_LONGEST]}-2    # another study, or take "
+        f"the old `{key}`",
     )

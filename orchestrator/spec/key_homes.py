@@ -19,6 +19,13 @@ def other_home(loc: Sequence[Key]) -> str:
     return _key_that_has(key, _of_own_kind(below, above), above)
 
 
+def shortest_home(key: str) -> str:
+    """Return the dotted path of a key, the shortest of several; "" for a key of nowhere."""
+    homes = [path.keys for path in all_paths() if path.keys[-1] == key]
+    shortest = min(homes, key=lambda keys: len(tuple(keys)), default=())
+    return ".".join(map(str, shortest))
+
+
 def _choice_that_has(key: str, homes: Sequence[SchemaPath], own: Sequence[str]) -> str:
     """Say which choice, instead of the one that the spec makes, has the key beside it."""
     kind = [home for home in homes if home.choices[:1] == own[:1]] or homes

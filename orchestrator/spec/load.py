@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
@@ -13,7 +14,8 @@ from pydantic_core import ErrorDetails
 
 from compound.orchestrator.spec.booleans import booleans_as_numbers
 from compound.orchestrator.spec.schema_paths import keys_of
-from compound.orchestrator.spec.spec_messages import allowed, chooser, label, message_of, way_out
+from compound.orchestrator.spec.spec_messages import allowed, chooser, label, message_of
+from compound.orchestrator.spec.way_out import way_out
 from compound.orchestrator.spec.yaml_source import Key, Position, Source, parse, read
 from compound.orchestrator.wording.commands import Value, command
 from compound.orchestrator.wording.numbers import counted
@@ -24,8 +26,14 @@ from compound.schemas.parallel import OTHER_NAMES
 from compound.schemas.store_uri import ENVIRONMENT, masked
 from compound.schemas.study import SPEC, AnySpec
 
-_PLACEHOLDER = re.compile(r"compound (plan|run) SPEC\b( --allow-import)?")
+_PLACEHOLDER = re.compile(
+    r"compound (plan|run) SPEC\b(?: --allow-import)?((?: --set (?:'[^']*'|[^\s']+)+)*)"
+)
 """How an error names a command on the spec, whose file only the command line knows."""
+
+
+_PATHS = ("path", "validation_path", "test_path", "image_root")
+"""Keys of data that name files."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +65,36 @@ class SpecFile:
         """
         explained, steps = copy(error), error.where.split(".")
         if steps[0] in type(self.spec).model_fields:
-            position = _origin(steps, self.overrides) or self.source.locate(steps)
-            explained.where, explained.excerpt = position
+            explained.where, explained.excerpt = self._position(steps)
+        elif keys := self._named(error.where):
+            explained.message = f"{error.where}: {error.message}"
+            explained.where, explained.excerpt = self._position(keys)
         explained.next_step = _PLACEHOLDER.sub(
-            lambda match: self.command(match[1], **options), error.next_step
+            lambda match: self.command(match[1], shlex.split(match[2])[1::2], **options),
+            error.next_step,
         )
         return explained
+
+    def _position(self, keys: Sequence[Key]) -> Position:
+        return _origin(keys, self.overrides) or self.source.locate(keys)
+
+    def _named(self, path: str) -> tuple[str, ...]:
+        """Return the key of the spec that names a path, or one below or above it; () without."""
+        named: dict[tuple[str, ...], str | None] = {("store",): self.spec.store}
+        named |= {("data", key): getattr(self.spec.data, key, None) for key in _PATHS}
+        for keys, value in named.items():
+            written = self.source.has(keys) or _origin(keys, self.overrides)
+            if value and written and (_lies_in(path, value) or _lies_in(value, path)):
+                return keys
+        return ()
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    """Whether a path is a folder, or lies in it."""
+    if "://" in path or "://" in folder:
+        return path.rstrip("/") == folder.rstrip("/") or path.startswith(f"{folder.rstrip('/')}/")
+    above, below = os.path.abspath(folder), os.path.abspath(path)
+    return bool(path) and (above == below or below.startswith(f"{above}/"))
 
 
 def load(
@@ -76,8 +108,9 @@ def load(
     """
     source = read(path)
     if not isinstance(source.values, dict):
+        empty = "it is empty: " if source.values is None else ""
         raise SpecError(
-            "a spec is a mapping of keys to values",
+            f"{empty}a spec is a mapping of keys to values",
             where=str(path),
             next_step="compound init quickstart.yaml",
         )
@@ -105,7 +138,9 @@ def checked(
     for path_to in booleans_as_numbers(values, spec):
         position = _origin(path_to, origins) or source.locate(path_to)
         message = f"{label(path_to)}: true and false are no numbers"
-        raise SpecError(message, **position._asdict(), allowed="a number")
+        raise SpecError(
+            message, **position._asdict(), allowed="a number", next_step="write a number there"
+        )
     return SpecFile(spec, source, origins)
 
 
@@ -114,8 +149,12 @@ def _override(text: str) -> tuple[tuple[str, ...], Any]:
     dotted, equals, value = text.partition("=")
     keys = tuple(dotted.strip().split("."))
     if not equals or not all(keys):
+        key = masked(dotted.strip()) or "train.epochs"
         raise SpecError(
-            "not an override", where=f"--set {masked(text)}", allowed="--set a.b.c=value"
+            "not an override: it has no `=`" if not equals else "not an override",
+            where=f"--set {masked(text)}",
+            allowed="--set a.b.c=value",
+            next_step=f"type --set {key}=VALUE",
         )
     return keys, parse(value, f"--set {text}").values
 
@@ -129,18 +168,28 @@ def _put(values: Any, keys: tuple[str, ...], value: Any, text: str) -> Any:
         changed = _put(values[index], keys[1:], value, text)
         return [*values[:index], changed, *values[index + 1 :]]
     if values is not None and not isinstance(values, dict):
-        raise SpecError(_no_such_key(values, keys, text), where=f"--set {masked(text)}")
+        above, value = _above(keys, text), masked(text.partition("=")[2])
+        raise SpecError(
+            _no_such_key(values, keys, text),
+            where=f"--set {masked(text)}",
+            allowed=f"--set {above}=value",
+            next_step=f"type --set {shlex.quote(f'{above}={value}')}",
+        )
     rest = {key: old for key, old in (values or {}).items() if key != OTHER_NAMES.get(keys[0])}
     return {**rest, keys[0]: _put(rest.get(keys[0]), keys[1:], value, text)}
 
 
 def _no_such_key(values: Any, keys: tuple[str, ...], text: str) -> str:
     """Say why a key cannot be set inside a value that has no keys, or not this one."""
-    parents = text.partition("=")[0].strip().split(".")[: -len(keys)]
-    parent = ".".join(parents)
+    parent = _above(keys, text)
     if isinstance(values, list):
         return f"'{keys[0]}' is no item of '{parent}', which has {counted(len(values), 'item')}"
     return f"'{parent}' is a plain value, so it has no key '{keys[0]}'"
+
+
+def _above(keys: tuple[str, ...], text: str) -> str:
+    """Return the dotted key of what has no such keys."""
+    return ".".join(text.partition("=")[0].strip().split(".")[: -len(keys)])
 
 
 def _translate(
@@ -155,9 +204,9 @@ def _translate(
     more = _mistakes(error) - 1
     message = message_of(details)
     message += f" ({counted(more, 'other mistake')} in this spec)" if more else ""
-    return SpecError(
-        message, **position._asdict(), allowed=allowed(details), next_step=way_out(details)
-    )
+    names = tuple(map(str, path))
+    following = way_out(details, ".".join(names) if names in origins else "")
+    return SpecError(message, **position._asdict(), allowed=allowed(details), next_step=following)
 
 
 def _blamed(

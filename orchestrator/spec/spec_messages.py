@@ -1,5 +1,6 @@
-"""What pydantic found in a spec, in words: the value, what is allowed, and the way out."""
+"""What pydantic found in a spec, in words: the value, and what is allowed."""
 
+import re
 from datetime import date
 from math import isfinite
 from typing import Any, get_args
@@ -8,23 +9,34 @@ from pydantic_core import ErrorDetails
 
 from compound.jobs.wording.printable import in_line
 from compound.orchestrator.spec.key_homes import other_home
-from compound.orchestrator.spec.schema_paths import along, keys_of, models_in
-from compound.orchestrator.spec.value_unions import forms, in_words, literals
+from compound.orchestrator.spec.other_names import own_name
+from compound.orchestrator.spec.schema_paths import along, keys_of, models_in, variants
+from compound.orchestrator.spec.value_unions import forms, in_words, literals, patterns_of
 from compound.orchestrator.spec.yaml_source import Key
-from compound.orchestrator.wording.numbers import closest
-from compound.schemas.base import MisfitError
+from compound.orchestrator.wording.numbers import closest, counted
 from compound.schemas.baseline import NetworkName
 from compound.schemas.store_uri import masked
+from compound.schemas.study import NAME_PATTERN
 
 _LONGEST = 60
-_ONLY_READ = ", 'asha'"
-"""A choice that only stored specs of older versions have."""
+_ONLY_READ = ("asha",)
+"""Choices that only stored specs of older versions have."""
 _YAML_1_1 = {"yes", "no", "on", "off", "y", "n"}
 """What YAML 1.1 takes for true or false."""
-_OWN_NETWORK = (
-    "list the networks with `compound models`; one of your own is `stages`, or a function: "
-    "baseline: {factory: 'my_network:build', resolution: 32} (docs/how-to/own-network.md)"
-)
+_FORMS = {
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_parsing", "float_type"), "a number"),
+    **dict.fromkeys(("bool_parsing", "bool_type"), "true or false"),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "keys with values"),
+    **dict.fromkeys(("tuple_type", "list_type"), "a list"),
+    "string_type": "a text",
+}
+"""What pydantic's names for errors of a type ask for."""
+_SIZES = {
+    **dict.fromkeys(("greater_than", "greater_than_equal"), "too small"),
+    **dict.fromkeys(("less_than", "less_than_equal", "int_parsing_size"), "too large"),
+}
+_LENGTHS = {"too_short": "too few", "missing": "too few", "too_long": "too many"}
 
 
 def chooser(details: ErrorDetails) -> str:
@@ -35,83 +47,127 @@ def chooser(details: ErrorDetails) -> str:
 
 def message_of(details: ErrorDetails) -> str:
     """Return what is wrong with a value or a key."""
-    last, kind, context = in_line(label(details["loc"])), details["type"], details.get("ctx", {})
-    value = details["input"]
-    if union := _forms(details):
-        return _of_no_form(details, union)
-    if kind == "extra_forbidden":
-        near = "" if other_home(details["loc"]) else closest(last, _siblings(details))
-        return f"unknown key '{last}'{near}"
-    if kind == "missing":
-        return f"'{last}' is missing"
+    if details["type"] == "extra_forbidden":
+        name = in_line(label(keys_of(details["loc"])))
+        return f"unknown key '{name}'{_near(name, details)}"
+    if details["type"] == "missing" and not lacks_items(details):
+        return f"'{in_line(label(keys_of(details['loc'])))}' is missing"
+    return _of_choice(details) or _of_value(details)
+
+
+def _near(name: str, details: ErrorDetails) -> str:
+    own, near = own_name(name, siblings(details)), closest(name, siblings(details))
+    if own and f"'{own[0]}'" not in near:
+        return f", which is called '{own[0]}' here"
+    return "" if other_home(details["loc"]) else near
+
+
+def _of_choice(details: ErrorDetails) -> str:
+    """Return what is wrong with a word that chooses; "" for a value of any other kind."""
+    kind, context, value = details["type"], details.get("ctx", {}), details["input"]
+    last = in_line(label(keys_of(details["loc"])))
     if kind == "union_tag_not_found":
         return f"{last}: {context['discriminator']} is missing".replace("'", "")
     if kind == "union_tag_invalid":
-        tag, choices = context["tag"], str(context["expected_tags"]).replace("'", "").split(", ")
-        return f"no such {chooser(details)}: '{_readable(tag)}'{closest(tag, choices)}"
-    if _unknown_network(details):
-        return f"no network is called '{_readable(value)}'{closest(value, get_args(NetworkName))}"
-    if kind == "literal_error" and isinstance(value, str):
-        return f"no such {last}: '{_readable(value)}'{closest(value, _choices(context))}"
-    if kind in _FORMS and isinstance(value, str | bool | int | float | date | None):
+        return f"no such {chooser(details)}: '{readable(context['tag'])}'" + closest(
+            context["tag"], tags(details)
+        )
+    if is_unknown_network(details):
+        return f"no network is called '{readable(value)}'{closest(value, get_args(NetworkName))}"
+    words = literals(annotation_of(details))
+    if words and isinstance(value, str) and (kind == "literal_error" or is_form(details)):
+        return f"no such {last}: '{readable(value)}'{closest(value, words)}"
+    return ""
+
+
+def _of_value(details: ErrorDetails) -> str:
+    """Return what is wrong with a value that is no choice."""
+    kind, value, keys = details["type"], details["input"], keys_of(details["loc"])
+    last = in_line(label(keys))
+    if lacks_items(details):
+        last = in_line(label(keys[:-1]))
+    if is_form(details):
+        return f"{last}: {_of_no_form(value, annotation_of(details))}"
+    if kind in _FORMS:
         return f"{last}: {_as_yaml(value)}, not {_FORMS[kind]}"
+    if kind in _LENGTHS:
+        return f"{last}: {counted(len(value), 'item')}, {_LENGTHS[kind]}"
+    if kind in _SIZES:
+        return f"{last}: {_number(value)} is {_SIZES[kind]}"
+    if kind in ("finite_number", "literal_error"):
+        return f"{last}: {_of_no_form(value, annotation_of(details))}"
+    if kind == "string_pattern_mismatch":
+        return (
+            f"{last}: '{readable(value)}' {_of_pattern(value, patterns_of(annotation_of(details)))}"
+        )
+    if kind == "string_too_short":
+        return f"{last}: an empty text"
     message = details["msg"].removeprefix("Value error, ")
     return f"{last}: {message[0].lower()}{message[1:]}"
 
 
-def _forms(details: ErrorDetails) -> Any:
-    """Return the annotation of a value that may have several forms; None for any other."""
-    _, annotation = along(details["loc"])
-    return annotation if forms(annotation) else None
+def annotation_of(details: ErrorDetails) -> Any:
+    """Return the annotation of the value at an error's place."""
+    return along(details["loc"])[1]
 
 
-def _of_no_form(details: ErrorDetails, union: Any) -> str:
-    """Say which value has none of the forms that are allowed."""
-    (*_, last), value = keys_of(details["loc"]), details["input"]
-    if isinstance(value, str):
-        return f"no such {last}: '{_readable(value)}'{closest(value, literals(union))}"
+def is_form(details: ErrorDetails) -> bool:
+    """Whether a value may have several forms, and has none of them."""
+    return bool(forms(annotation_of(details)))
+
+
+def lacks_items(details: ErrorDetails) -> bool:
+    """Whether a list of a fixed length is too short."""
+    return details["type"] == "missing" and isinstance(details["loc"][-1], int)
+
+
+def _of_no_form(value: Any, annotation: Any) -> str:
+    """Say that a value has none of the forms that are allowed."""
     if isinstance(value, bool):
-        return f"{last}: {str(value).lower()} is not allowed"
-    if isinstance(value, int):
-        return f"{last}: {_readable(value)} is not allowed"
-    if isinstance(value, float):
-        return f"{last}: {value:g} is {'not allowed' if isfinite(value) else 'no finite number'}"
-    return f"{last}: that is neither {in_words(union).replace(', or ', ' nor ')}"
+        return f"{str(value).lower()} is not allowed"
+    if isinstance(value, int | float):
+        is_finite = isinstance(value, int) or isfinite(value)
+        return f"{_number(value)} is {'not allowed' if is_finite else 'no finite number'}"
+    if isinstance(value, str):
+        return f"'{readable(value)}' is not allowed"
+    return f"{_as_yaml(value)}, not {in_words(annotation)}"
 
 
-def _readable(text: object) -> str:
+def _of_pattern(text: str, patterns: list[str]) -> str:
+    """Say what a text of a fixed form has that is not allowed."""
+    strange = "".join(dict.fromkeys(c for c in text if not re.match("[a-z0-9_-]", c)))
+    if NAME_PATTERN not in patterns or not strange:
+        return "is not allowed"
+    return f"has {', '.join(map(ascii, strange[:3]))}, which a name may not have"
+
+
+def _number(value: float) -> str:
+    return f"{value:g}" if isinstance(value, float) else readable(value)
+
+
+def readable(text: object) -> str:
+    """Return a value of a spec fit for a message: short, in a line, without secrets."""
     return in_line(masked(str(text)))[:_LONGEST]
 
 
-def _as_yaml(value: str | bool | float | date | None) -> str:
+def _as_yaml(value: Any) -> str:
     """Say what YAML 1.2 takes a value for."""
-    if isinstance(value, str):
-        return f"'{_readable(value)}' is a text" + (
-            " in YAML 1.2" if value.lower() in _YAML_1_1 else ""
-        )
-    if value is None:
-        return "an empty value, `~` or `null` is nothing"
-    if isinstance(value, bool):
-        return f"{str(value).lower()} is true or false"
-    return f"{_readable(value)} is a {'date' if isinstance(value, date) else 'number'}"
+    match value:
+        case str():
+            form = " in YAML 1.2" if value.lower() in _YAML_1_1 else ""
+            return f"'{readable(value)}' is a text{form}"
+        case None:
+            return "an empty value, `~` or `null` is nothing"
+        case bool():
+            return f"that is {str(value).lower()}"
+        case list() | tuple():
+            return f"that is a list of {counted(len(value), 'item')}"
+        case dict():
+            return "that is keys with values"
+    return f"{readable(value)} is a {'date' if isinstance(value, date) else 'number'}"
 
 
-def way_out(details: ErrorDetails) -> str:
-    """Return what to do about a finding, where that is more than what is allowed."""
-    kind = details["type"]
-    if kind == "extra_forbidden":
-        return other_home(details["loc"])
-    if _unknown_network(details):
-        return _OWN_NETWORK
-    misfit = details.get("ctx", {}).get("error")
-    if isinstance(misfit, MisfitError):
-        return misfit.next_step
-    if kind == "string_type" and not isinstance(details["input"], dict | list):
-        return "put the value in quotes"
-    return ""
-
-
-def _unknown_network(details: ErrorDetails) -> bool:
+def is_unknown_network(details: ErrorDetails) -> bool:
     """Whether that is the name of a network that is not built in, as a key or bare."""
     loc, value = details["loc"], details["input"]
     named = loc[-2:] == ("named", "name") and details["type"] == "literal_error"
@@ -119,40 +175,35 @@ def _unknown_network(details: ErrorDetails) -> bool:
     return isinstance(value, str) and (named or bare)
 
 
-def _choices(context: dict[str, Any]) -> list[str]:
-    """Return the values that a literal allows, out of pydantic's sentence about them."""
-    return [text.strip("'") for text in str(context["expected"]).replace(" or ", ", ").split(", ")]
-
-
-def label(loc: tuple[Key, ...]) -> str:
-    """Name the last step of a location, an index together with its list."""
-    if not loc:
+def label(keys: tuple[Key, ...]) -> str:
+    """Name the last of some keys, an index together with its list."""
+    if not keys:
         return "the spec"
-    return f"{loc[-2]}[{loc[-1]}]" if isinstance(loc[-1], int) and len(loc) > 1 else str(loc[-1])
-
-
-_FORMS = {
-    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "a whole number"),
-    **dict.fromkeys(("float_parsing", "float_type"), "a number"),
-    **dict.fromkeys(("bool_parsing", "bool_type"), "true or false"),
-    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "keys with values"),
-    "string_type": "a text",
-}
-"""What pydantic's names for errors of a type ask for."""
+    return (
+        f"{keys[-2]}[{keys[-1]}]" if isinstance(keys[-1], int) and len(keys) > 1 else str(keys[-1])
+    )
 
 
 def allowed(details: ErrorDetails) -> str:
     """Return what may stand where a finding is."""
-    if details["type"] in ("extra_forbidden", "missing"):
-        return ", ".join(_siblings(details))
-    if union := _forms(details):
-        return in_words(union)
-    context, form = details.get("ctx", {}), _FORMS.get(details["type"], "")
-    tags = str(context.get("expected_tags", "")).replace(_ONLY_READ, "")
-    return str(tags or context.get("expected") or form)
+    if details["type"] in ("extra_forbidden", "missing") and not lacks_items(details):
+        return ", ".join(siblings(details))
+    if details["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        return ", ".join(tags(details))
+    if details["type"] in ("value_error", "assertion_error"):
+        return ""
+    if variants(annotation_of(details)):
+        return "keys with values"
+    loc = details["loc"][:-1] if lacks_items(details) else details["loc"]
+    return in_words(along(loc)[1])
 
 
-def _siblings(details: ErrorDetails) -> list[str]:
+def tags(details: ErrorDetails) -> list[str]:
+    """Return the words that choose a member of a tagged union, without those of old specs."""
+    return [tag for tag in variants(annotation_of(details)) if tag not in _ONLY_READ]
+
+
+def siblings(details: ErrorDetails) -> list[str]:
     """Return the keys that the model at an error's place knows."""
     _, annotation = along(details["loc"][:-1])
     return [name for model in [*models_in(annotation)][:1] for name in model.model_fields]

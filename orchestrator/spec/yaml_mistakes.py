@@ -38,18 +38,31 @@ def syntax_mistake(error: MarkedYAMLError, text: str) -> Mistake:
     problem, begun = str(error.problem or error).strip(), error.context_mark
     context, noticed = str(error.context or ""), error.problem_mark or error.context_mark
     if "quoted scalar" in context and begun:
-        return _run_on(text, begun) or Mistake("this quote is never closed", begun)
+        return _run_on(text, begun) or Mistake("this quote is never closed: close it", begun)
     if noticed and (run_on := _run_on(text, noticed)):
         return run_on
     if "could not find expected ':'" in problem and begun:
         return Mistake("a key without a colon: write `key: value`", begun)
     if "parsing a flow" in context and begun and noticed and begun.line != noticed.line:
-        return Mistake(f"this bracket is never closed, or a comma is missing ({problem})", begun)
+        return _comment(text, begun, noticed) or Mistake(
+            "this bracket is never closed, or a comma is missing", begun
+        )
     if "expected <block end>" in problem and begun and noticed:
         return _indentation(problem, begun, noticed, text)
     if "mapping values are not allowed" in problem and noticed:
         return _second_colon(problem, noticed, text)
     return Mistake(_with_advice(problem), noticed)
+
+
+def _comment(text: str, begun: Any, noticed: Any) -> Mistake | None:
+    """Blame a comment as JavaScript and JSON5 have it."""
+    lines = text.splitlines()
+    for number in range(begun.line, min(noticed.line + 1, len(lines))):
+        column = f" {lines[number]}".find(" //")
+        if column >= 0:
+            text = "`//` begins no comment in YAML: write `#`"
+            return Mistake(text, StringMark("", 0, number, column, None, 0))
+    return None
 
 
 def _run_on(text: str, mark: Any) -> Mistake | None:
@@ -64,14 +77,16 @@ def _run_on(text: str, mark: Any) -> Mistake | None:
 
 
 _ADVICE = (
-    ("'\\t' that cannot start", "indent with spaces, not with tabs"),
-    ("that cannot start any token", "put the value in quotes"),
+    ("'\\t' that cannot start", "a tab cannot indent a line: indent with spaces, not with tabs"),
+    ("that cannot start any token", "a value cannot begin with {}: put the value in quotes"),
 )
 
 
 def _with_advice(problem: str) -> str:
-    advice = next((advice for words, advice in _ADVICE if words in problem), "")
-    return f"{problem}: {advice}" if advice else problem
+    """Return a parser's sentence in plain words, where there are some."""
+    character = (re.findall("'.'", problem) or [""])[0]
+    plain = (advice.format(character) for words, advice in _ADVICE if words in problem)
+    return next(plain, problem)
 
 
 def _indentation(problem: str, begun: Any, noticed: Any, text: str) -> Mistake:
@@ -82,7 +97,7 @@ def _indentation(problem: str, begun: Any, noticed: Any, text: str) -> Mistake:
         return Mistake(problem, noticed)
     return Mistake(
         f"this line is indented by {wrong.column} spaces, and line {right.line + 1}, beside which "
-        f"it stands, by {right.column} ({problem})",
+        f"it stands, by {right.column}: indent both alike",
         wrong,
     )
 
@@ -91,14 +106,14 @@ def _second_colon(problem: str, mark: Any, text: str) -> Mistake:
     lines = text.splitlines()
     line = lines[mark.line] if mark.line < len(lines) else ""
     if ": " in line[: mark.column]:
-        return Mistake(f"{problem}: put a value with a colon in quotes", mark)
+        return Mistake("a second colon in this line: put a value with a colon in quotes", mark)
     above = next((n for n in range(mark.line - 1, -1, -1) if lines[n].strip()), None)
     if above is None:
         return Mistake(problem, mark)
     own, before = _indent(line), _indent(lines[above])
     return Mistake(
-        f"{problem}: this line is indented by {own} spaces, and line {above + 1} by {before}: one "
-        "of them is wrong, or a quote is missing",
+        f"a key where none can be: this line is indented by {own} spaces, and line {above + 1} by "
+        f"{before}: one of them is wrong, or a quote is missing",
         mark,
     )
 
@@ -206,13 +221,20 @@ def _of_keys(node: MappingNode) -> Iterator[Mistake]:
         if isinstance(key, ScalarNode) and key.value == "<<":
             yield Mistake("merge keys are not supported: write the keys out", key.start_mark)
         elif not isinstance(key, ScalarNode) or key.tag != _TEXT:
-            yield Mistake("a key is a text: put it in quotes", key.start_mark)
+            yield _of_key(key)
         elif key.value in lines:
             first = lines[key.value] + 1
-            text = f"duplicate key '{key.value}': it stands in line {first} already"
+            text = f"duplicate key '{key.value}': it stands in line {first} already; take one out"
             yield Mistake(text, key.start_mark)
         else:
             lines[key.value] = key.start_mark.line
+
+
+def _of_key(key: Node) -> Mistake:
+    """Blame a key that is no text; `{{ name }}` is a place in a template for a value."""
+    if isinstance(key, MappingNode):
+        return Mistake("a template that was never filled in: write the value", key.start_mark)
+    return Mistake("a key is a text: put it in quotes", key.start_mark)
 
 
 def _of_number(node: ScalarNode) -> Iterator[Mistake]:

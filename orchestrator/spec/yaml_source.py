@@ -30,6 +30,7 @@ from compound.orchestrator.spec.yaml_mistakes import (
     unneeded,
     unreadable_character,
 )
+from compound.orchestrator.wording.numbers import nearest_words
 from compound.schemas.errors import SpecError
 from compound.schemas.store_uri import masked
 
@@ -37,6 +38,8 @@ MAX_BYTES = 200_000
 _BREAKS = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 """What ends a line for the parser; str.splitlines knows more."""
 _LONGEST = 300
+_SPECS = 20
+"""YAML files that an error names."""
 
 Key = str | int
 
@@ -102,12 +105,22 @@ def read(path: Path) -> Source:
     try:
         data = read_document(path, MAX_BYTES)
     except OSError as error:
-        missing = isinstance(error, FileNotFoundError)
         refused = refused_as(SpecError, "cannot read the spec", path, error)
-        if missing:
-            refused.next_step = "compound init quickstart.yaml"
+        if isinstance(error, FileNotFoundError) or path.is_dir():
+            refused.allowed, refused.next_step = _specs_near(path)
         raise refused from None
     return parse(_text(data, str(path)), str(path))
+
+
+def _specs_near(path: Path) -> tuple[str, str]:
+    """Return the YAML files where a spec was looked for, and the command on the most similar."""
+    folder = path if path.is_dir() else path.parent
+    specs = sorted(p for kind in ("*.yaml", "*.yml") for p in folder.glob(kind))
+    names = {str(p): p for p in specs[:_SPECS]}
+    if not names:
+        return "a YAML file", "compound init quickstart.yaml"
+    near = [n for n in names if names[n].stem == path.stem] + nearest_words(str(path), names)
+    return ", ".join(map(in_line, names)), f"compound validate {shlex.quote((near or [*names])[0])}"
 
 
 def _text(data: bytes, name: str) -> str:

@@ -43,8 +43,13 @@ def size(bytes: float) -> str:
 
 def closest(word: str, choices: Iterable[str]) -> str:
     """Return `, did you mean 'x'?`, or "" where no choice is similar."""
-    matches = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
+    matches = nearest_words(word, choices)
     return f", did you mean '{matches[0]}'?" if matches else ""
+
+
+def nearest_words(word: str, choices: Iterable[str]) -> list[str]:
+    """Return the choice that is most similar to a word, in a list; none where none is."""
+    return difflib.get_close_matches(word, list(choices), n=1, cutoff=0.65)
 
 
 def duration(seconds: float) -> str:

@@ -26,7 +26,11 @@ RANKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("nothing was learned", ("better than chance",)),
     (
         "there is too little to judge by",
-        (r"on the [\d,]+ validation images? an accuracy", "optimiser steps"),
+        (
+            r"on the [\d,]+ validation images? an accuracy",
+            "optimiser steps",
+            "with fewer than .* training images",
+        ),
     ),
     (
         "nothing is compared, or not all",

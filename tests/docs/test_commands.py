@@ -39,7 +39,7 @@ REASONS = {
     "makes an environment": 2,
     "needs CIFAR-10": 1,
     "needs Spark": 1,
-    "needs the id of a job": 2,
+    "needs the id of a job": 1,
     "planned by another test": 1,
     "runs the tests": 1,
     "a minute of measuring": 1,

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -116,10 +116,14 @@ class View:
 
 @contextmanager
 def view(
-    browser: "Browser", width: int = WIDE, scheme: Scheme = "light", **options: object
+    browser: "Browser", width: int = WIDE, scheme: Scheme = "light", **options: Any
 ) -> Iterator[View]:
     """Open a tab of so many pixels, with options of a browser context; it is closed at the end."""
-    settings = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme, **options}
+    settings: dict[str, Any] = {
+        "viewport": {"width": width, "height": 900},
+        "color_scheme": scheme,
+        **options,
+    }
     context: BrowserContext = browser.new_context(**settings)
     context.add_init_script(_WATCH)
     opened = View(context.new_page())

@@ -24,7 +24,7 @@ class Pages(TestClient):
         until = time.monotonic() + _PATIENCE
         while True:
             answer = self.get(path, headers=headers, follow_redirects=False)
-            reading = answer.status_code == 503 and "being read" in answer.text
+            reading = answer.status_code in (202, 503) and "being read" in answer.text
             if not reading or time.monotonic() > until:
                 return answer
             time.sleep(0.05)

@@ -26,7 +26,7 @@ BEGAN = 1.7e9
 def accuracy(job: TrainJob, epoch: int) -> float:
     """Make up a score of an epoch: a curve that levels off at a value of the job's own."""
     last = 0.5 + int(job.id[:6], 16) / 2**24 / 4
-    return last * (1 - 0.8 * 0.95 ** (100 * epoch / job.recipe.epochs))
+    return float(last * (1 - 0.8 * 0.95 ** (100 * epoch / job.recipe.epochs)))
 
 
 @dataclass

@@ -8,6 +8,7 @@ from compound.jobs.data.listing.junk_folders import is_junk
 from compound.jobs.data.listing.left_out import LeftOutCounts, as_utf8
 from compound.jobs.data.listing.moving_commands import rename_command
 from compound.jobs.data.listing.split_names import NAMES, by_part, like_parts, part_of
+from compound.jobs.data.listing.wrong_path import no_folder, step_to_classes
 from compound.schemas.data_ledger import LeftOut, PartName
 from compound.schemas.errors import DataError
 
@@ -34,7 +35,7 @@ def class_folders(location: FileLocation) -> ClassFolders:
     """
     top = location.folders("")
     if top is None:
-        raise DataError("no such folder", where=location.where, next_step="check `path`")
+        raise no_folder(location.where)
     _check_links(location)
     parts = by_part(top, location.where)
     if not parts:
@@ -85,12 +86,22 @@ def _flat(location: FileLocation, top: list[str]) -> ClassFolders:
     if len(classes) < 2:
         raise DataError(
             "there is no folder `train`"
-            + (f", and only one other folder, `{as_utf8(classes[0])}`" if classes else ""),
+            + (
+                f", and only one other folder, `{as_utf8(classes[0])}`"
+                if classes
+                else f", and no class folder beside {counted_files(location)}"
+            ),
             where=location.where,
             allowed=SHAPE,
-            next_step="set `path` to the folder that holds `train`, or the class folders",
+            next_step=step_to_classes(location.where),
         )
     return ClassFolders({"train": ""}, {"train": classes})
+
+
+def counted_files(location: FileLocation) -> str:
+    """Say how many files lie directly in a folder."""
+    number = len([*location.files("")])
+    return f"{number:,} file{'' if number == 1 else 's'}" if number else "no file: it is empty"
 
 
 def _quoted(names: Iterable[str]) -> str:
@@ -122,7 +133,8 @@ def _check_train(
         )
     where = location.address(parts["train"])
     if not classes["train"]:
-        raise DataError("no class folders", where=where, allowed=SHAPE)
+        step = step_to_classes(where)
+        raise DataError("no class folders", where=where, allowed=SHAPE, next_step=step)
     if len(like_parts(classes["train"])) == len(classes["train"]) or all(
         part_of(name) for name in classes["train"]
     ):

@@ -19,6 +19,7 @@ from compound.jobs.data.listing.hive_folders import (
 from compound.jobs.data.listing.left_out import LeftOutCounts, as_utf8
 from compound.jobs.data.listing.parquet_names import is_parquet, missing_files, without_suffix
 from compound.jobs.data.listing.split_names import like_parts, part_of, parts_in
+from compound.jobs.data.listing.wrong_path import step_to_parquet
 from compound.schemas.data import ParquetData
 from compound.schemas.data_ledger import PARTS, PartName
 from compound.schemas.errors import DataError
@@ -202,9 +203,8 @@ def _named(
 
 
 def _no_file(problem: str, path: str) -> DataError:
-    return DataError(
-        problem, where=path, next_step="check `path`, `validation_path` and `test_path`"
-    )
+    usual = "check `path`, `validation_path` and `test_path`"
+    return DataError(problem, where=path, next_step=step_to_parquet(path, usual))
 
 
 def _in_folder(location: FileLocation, unused: LeftOutCounts, label_column: str) -> list[str]:

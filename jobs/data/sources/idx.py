@@ -16,6 +16,7 @@ import numpy as np
 
 from compound.jobs.data.listing.file_location import FileLocation, location_of, unreadable
 from compound.jobs.data.listing.left_out import LeftOutCounts, as_utf8
+from compound.jobs.data.listing.wrong_path import no_folder
 from compound.jobs.data.sources.arrays import ArrayListing, Arrays, arranged
 from compound.jobs.data.sources.dataset import Dataset, HeldOut, Pixels, check_labels
 from compound.schemas.data import DataInfo, IdxData
@@ -68,7 +69,7 @@ def _arranged(spec: IdxData, part: HeldOut, *, with_test: bool) -> Dataset:
     location = location_of(spec.path)
     names = location.files("")
     if not names and location.folders("") is None:
-        raise DataError("no such folder", where=spec.path, next_step="check `path`")
+        raise no_folder(spec.path)
     train = _files(location, names, _TRAIN)
     if train is None:
         raise DataError(

@@ -29,6 +29,7 @@ from compound.jobs.data.sources.parquet_columns import (
 from compound.jobs.data.sources.parquet_file import (
     LimitedParquet,
     check_claims,
+    no_parquet,
     opened_parquet,
 )
 from compound.jobs.data.sources.parquet_paths import PathRows, path_images
@@ -250,11 +251,7 @@ def _file_rows(spec: ParquetData, location: FileLocation, name: str) -> _FileRow
     except (PermissionError, UnfitFileError) as error:
         raise unreadable(where, error) from None
     except (pa.ArrowException, OSError) as error:
-        raise DataError(
-            f"not a readable Parquet file: {error}",
-            where=where,
-            next_step="write or download it again, or name another file",
-        ) from error
+        raise no_parquet(where, str(error)) from error
 
 
 def _content(spec: ParquetData, contents: Mapping[PartName, str]) -> str:

@@ -1,6 +1,7 @@
 """The columns of a Parquet file: which images and labels they hold, and whether they fit."""
 
 import json
+from difflib import get_close_matches
 from typing import Literal
 
 import pyarrow as pa
@@ -78,7 +79,9 @@ def _check_names(schema: pa.Schema, spec: ParquetData, where: str) -> None:
         if not count and root is not None:
             raise column_in_folders(root, column)
         if not count:
-            raise _wrong_column(f"no column {column!r}", schema, where)
+            raise _no_column(
+                column, "image" if column == spec.image_column else "label", schema, where
+            )
         if count > 1:
             raise _ambiguous(column, count, schema, where)
 
@@ -106,6 +109,14 @@ def _ambiguous(column: str, count: int, schema: pa.Schema, where: str) -> DataEr
         "give one of them another name, or name another column with `image_column` or "
         "`label_column`"
     )
+    return error
+
+
+def _no_column(column: str, role: str, schema: pa.Schema, where: str) -> DataError:
+    near = [*get_close_matches(column, schema.names, n=1), *{role} & {*schema.names}]
+    error = _wrong_column(f"no column {column!r}", schema, where)
+    if near:
+        error.next_step = f"write `{role}_column: {near[0]}`"
     return error
 
 

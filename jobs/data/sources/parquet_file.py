@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from compound.jobs.data.listing.file_location import FileLocation
 from compound.jobs.data.listing.left_out import as_utf8
+from compound.jobs.data.listing.wrong_path import step_to_parquet
 from compound.jobs.data.sources.parquet_pages import ColumnPages, column_pages
 from compound.schemas.errors import DataError
 
@@ -148,7 +149,7 @@ def check_claims(parquet: LimitedParquet) -> None:
         return
     size, metadata = parquet.size, parquet.reader.metadata
     if metadata.num_rows > max(ROWS, size):
-        raise _unreadable(parquet.where, f"{metadata.num_rows:,} rows in {size:,} bytes")
+        raise no_parquet(parquet.where, f"{metadata.num_rows:,} rows in {size:,} bytes")
     groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
     named = sum(
         group.column(index).total_compressed_size
@@ -157,21 +158,24 @@ def check_claims(parquet: LimitedParquet) -> None:
     )
     if size > 2 * named + FOOTER_BYTES:
         problem = f"it has {size:,} bytes, of which its footer names {named:,}"
-        raise _unreadable(parquet.where, problem)
+        raise no_parquet(parquet.where, problem)
 
 
 def _check_footer(handle: int, size: int, where: str) -> None:
     length = int.from_bytes(os.pread(handle, 4, max(0, size - _END)), "little")
     if size > FOOTER_BYTES < length:
         problem = f"its footer would have {length:,} bytes, more than {FOOTER_BYTES:,}"
-        raise _unreadable(where, problem)
+        raise no_parquet(where, problem)
 
 
-def _unreadable(where: str, problem: str) -> DataError:
+def no_parquet(where: str, problem: str) -> DataError:
+    """Return the error of a file that no Parquet can be read from."""
+    # Arrow's own words name its functions and the bytes of the format.
+    reason = "it has no Parquet in it" if "magic bytes" in problem else problem
     return DataError(
-        f"not a readable Parquet file: {problem}",
+        f"not a readable Parquet file: {reason}",
         where=where,
-        next_step="write or download it again, or name another file",
+        next_step=step_to_parquet(where, "write or download it again, or name another file"),
     )
 
 

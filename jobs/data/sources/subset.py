@@ -64,6 +64,7 @@ def check_fractions(validation: float, test: float) -> None:
             "training",
             where="data.test",
             allowed="a sum below 1: both are fractions of all images",
+            next_step="compound plan SPEC --set data.test=0.1 --set data.validation=0.1",
         )
 
 

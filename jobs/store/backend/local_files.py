@@ -1,5 +1,6 @@
 """The store's files on a local disk, or on a shared file system that acts like one."""
 
+import errno
 import fcntl
 import os
 import time
@@ -220,8 +221,14 @@ class LocalFiles:
         return self
 
     def prove_writable(self) -> None:
-        """Check that this user may write into the folder, if it exists."""
-        if os.path.isdir(self.root) and not os.access(self.root, os.W_OK):
+        """Check that this user may write into the folder, or make it where it does not exist."""
+        nearest = self.root
+        while not os.path.lexists(nearest):
+            nearest = os.path.dirname(nearest) or "."
+        if not os.path.isdir(nearest):
+            with explained(nearest):
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), nearest)
+        if not os.access(nearest, os.W_OK | os.X_OK):
             advice = "give this user write access, or set another `store`"
             raise StoreError("the store cannot be written", where=self.root, next_step=advice)
 

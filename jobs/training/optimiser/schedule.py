@@ -65,7 +65,8 @@ def check_batch(recipe: Recipe, workers: int, where: str = "train.batch") -> Non
             where=where,
             allowed=f"a multiple of {shares}, such as "
             + " or ".join(str(size) for size in (below, below + shares) if size),
-            next_step="change `batch`, `accumulate` or `workers`",
+            next_step=f"compound plan SPEC --set {where}={below or shares}    # or change "
+            "`accumulate` or `workers`",
         )
 
 

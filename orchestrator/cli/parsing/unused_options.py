@@ -14,7 +14,9 @@ def refuse(options: Mapping[str, object], why: str, allowed: str) -> None:
     """Raise SpecError for the first option that is set; `why` it would have no effect."""
     for option, value in options.items():
         if value:
-            raise SpecError(f"{option} has no effect: {why}", allowed=allowed)
+            raise SpecError(
+                f"{option} has no effect: {why}", allowed=allowed, next_step=f"leave {option} out"
+            )
 
 
 def require_ray(runner: str, address: str | None) -> None:
@@ -62,7 +64,11 @@ def format_chosen(format: "Format | None", *, as_json: bool) -> "Format | None":
     SpecError: they name two.
     """
     if as_json and format not in (None, "json"):
-        raise SpecError(f"--json and --format {format} name two formats", allowed="one of them")
+        raise SpecError(
+            f"--json and --format {format} name two formats",
+            allowed="one of them",
+            next_step="leave one of them out",
+        )
     return "json" if as_json else format
 
 

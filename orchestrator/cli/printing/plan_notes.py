@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from compound.orchestrator.forecast.budget_check import warnings
+from compound.orchestrator.plan.image_warnings import image_warnings
 from compound.orchestrator.plan.too_little import too_little
 from compound.orchestrator.plan.variant_dropout import variant_note
 from compound.orchestrator.wording.class_warnings import class_warnings
@@ -39,11 +40,19 @@ def plan_warnings(prepared: "Prepared") -> list[str]:
         (
             *class_warnings(plan.data),
             *too_little(spec, plan.data),
+            *image_warnings(plan.data, _resolutions(prepared)),
             *plan.warnings,
             *part_warnings(plan.data),
             *warnings(spec, prepared.forecast),
         )
     )
+
+
+def _resolutions(prepared: "Prepared") -> set[int]:
+    """Return the pixels on a side of every network that may be trained."""
+    networks = (prepared.plan.baseline, *prepared.plan.trained)
+    members = prepared.forecast.family.members
+    return {n.architecture.resolution for n in networks} | {round(m.resolution[1]) for m in members}
 
 
 def _epsilon(network: Network) -> Iterator[str]:

@@ -31,13 +31,13 @@ from compound.orchestrator.first_spec.foreseen_text import (
 )
 from compound.orchestrator.first_spec.guessed_folder import guessed_folder
 from compound.orchestrator.first_spec.guessed_parquet import guessed_parquet
-from compound.orchestrator.first_spec.image_parts import total, with_fractions
+from compound.orchestrator.first_spec.image_parts import OwnData, total, with_fractions
 from compound.orchestrator.first_spec.line_comments import line_comments
 from compound.orchestrator.first_spec.study_size import Available, smallest
 from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.ledger_text import data_lines
 from compound.orchestrator.wording.numbers import counted
-from compound.schemas.data import DataInfo, IdxData, ImageFolderData, ParquetData
+from compound.schemas.data import DataInfo, IdxData, ImageFolderData
 from compound.schemas.errors import DataError
 
 _DECODED = 20_000
@@ -45,9 +45,8 @@ _DECODED = 20_000
 _MOST_BAD = 0.25
 _LARGER = (24, 120.0)
 """A larger study has so many times the minutes, but no more than so many, or than twice as many."""
-OwnData = ImageFolderData | ParquetData | IdxData
 USUAL_MINUTES = 5.0
-_FREE_NAME = Path("another-name.yaml")
+_ANOTHER_FILE = Path("another-name.yaml")
 _NAME = re.compile(r"[^a-z0-9]+")
 
 
@@ -88,7 +87,7 @@ def init(path: Path, options: Options) -> None:
 
     DataError: no study can be made of them. SpecError: the file is there already.
     """
-    refuse_existing(path, options.command(_FREE_NAME, options.minutes), force=options.force)
+    refuse_existing(path, options.command(_ANOTHER_FILE, options.minutes), force=options.force)
     try:
         data, guesses = _guessed(options)
         data, info = _looked_at(data)
@@ -115,14 +114,16 @@ def _guessed(options: Options) -> tuple[OwnData, list[str]]:
 def _looked_at(data: OwnData) -> tuple[OwnData, DataInfo]:
     """Return data with their parts, and what they are; where they are few, all are decoded."""
     if isinstance(data, IdxData):
-        held_out: OwnData = with_fractions(data, summarise(data))
+        held_out = with_fractions(data, summarise(data))
         return held_out, summarise(held_out)
     lenient = data.model_copy(update={"max_bad": _MOST_BAD})
     listed = summarise(lenient)
-    divided = with_fractions(lenient, listed)
-    divided = divided.model_copy(update={"channels": listed.in_channels})
-    is_small = total(listed) <= _DECODED and not data.path.startswith("s3://")
-    info = inspect(divided) if is_small else summarise(divided)
+    held_out = with_fractions(lenient, listed)
+    divided = held_out.model_copy(update={"channels": listed.in_channels})
+    if total(listed) <= _DECODED and not data.path.startswith("s3://"):
+        info = inspect(divided)
+    else:  # many are hashed once only, where the usual parts are what they should have
+        info = listed if held_out == lenient else summarise(divided)
     bad = allowed_bad(info)
     usual = ImageFolderData.model_fields["max_bad"].default
     return divided.model_copy(update={"max_bad": bad or usual}), info

@@ -7,8 +7,9 @@ from compound.orchestrator.first_spec.draft import Draft
 from compound.orchestrator.first_spec.foreseen_text import Foreseen
 from compound.orchestrator.first_spec.study_size import StudySize, largest_within
 from compound.orchestrator.forecast.device_probe import probe_for
-from compound.orchestrator.forecast.devices import existing, profile_of
+from compound.orchestrator.forecast.devices import profile_of
 from compound.orchestrator.prepare import Prepared, prepare
+from compound.orchestrator.refusals import store_there
 from compound.schemas.data import DataInfo
 from compound.schemas.errors import ClusterError, PlanError, RunError
 
@@ -33,7 +34,7 @@ class Outlook:
     def prepared(self, size: StudySize) -> Prepared:
         """Plan a size and forecast what it takes. PlanError: nothing can be made of it."""
         draft = self.at(size)
-        return prepare(draft.spec(), draft.foreseen(self.info), existing(self.draft.store))
+        return prepare(draft.spec(), draft.foreseen(self.info), store_there(self.draft.store))
 
     def seconds(self, size: StudySize) -> float:
         """Return the time on this machine; endless where nothing can be planned."""
@@ -58,7 +59,7 @@ class Outlook:
 def probe_once(outlook: Outlook, seconds: float = _PROBE_SECONDS) -> None:
     """Measure this machine, where the store has no measurement of it yet."""
     spec = outlook.draft.spec()
-    if profile_of(spec, existing(spec.store)).source != "guess":
+    if profile_of(spec, store_there(spec.store)).source != "guess":
         return
     try:
         probe_for(spec, None, note, seconds)

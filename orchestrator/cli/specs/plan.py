@@ -4,17 +4,17 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from compound.jobs.data.source import inspect, summarise
 from compound.orchestrator.cli.parsing.allow_import import networks_for, say_builds
 from compound.orchestrator.cli.printing.output import note, print_json, say
-from compound.orchestrator.cli.printing.plan_json import as_json
+from compound.orchestrator.cli.printing.plan_json import as_json as plan_json
 from compound.orchestrator.cli.printing.plan_tables import show, show_probe
-from compound.orchestrator.forecast import budget_check, placement
+from compound.orchestrator.forecast import placement
 from compound.orchestrator.forecast.device_probe import probe_for
-from compound.orchestrator.forecast.devices import existing, nodes_of
+from compound.orchestrator.forecast.devices import nodes_of
 from compound.orchestrator.plan import plan_file
 from compound.orchestrator.plan.plan_file import PlanFile, program_hash
-from compound.orchestrator.prepare import Prepared, prepare
+from compound.orchestrator.prepare import Prepared, examine, samples
+from compound.orchestrator.refusals import refuse, unchecked
 from compound.orchestrator.spec.load import SpecFile, load
 from compound.orchestrator.wording.commands import command
 from compound.schemas.errors import CompoundError
@@ -45,30 +45,35 @@ def plan(path: Path, overrides: list[str], options: Options) -> None:
             _probe(file, options)
         networks = networks_for(file, options.again(file), options.allow_import)
         # A plan that will run exactly as it is has to know which images can be decoded.
-        described = inspect if options.output else summarise
-        info, store = described(file.spec.data), existing(file.spec.store)
-        prepared = prepare(file.spec, info, store, networks)
+        prepared = examine(file.spec, networks, decode=options.output is not None)
+        say_builds(networks)
+        _show(file, prepared, as_json=options.as_json)
+        refuse(prepared, samples(prepared, networks), options.address)
     except CompoundError as error:
         raise file.explain(error, output=options.output) from None
-    say_builds(networks)
     if options.output is not None:
         _save(options.output, path, file, overrides, prepared)
-    if options.as_json:
-        print_json(as_json(prepared))
-        return
-    show(prepared, file.command("plan", json=True))
-    say(f"next: {_next(file, options, prepared)}")
+    if not options.as_json:
+        for text in unchecked(prepared, options.address):
+            say(f"not checked: {text}")
+        say(f"next: {_next(file, options, prepared)}")
+
+
+def _show(file: SpecFile, prepared: Prepared, *, as_json: bool) -> None:
+    """Print a plan, also one that is refused: its figures say why."""
+    if as_json:
+        print_json(plan_json(prepared))
+    else:
+        show(prepared, file.command("plan", json=True))
 
 
 def _next(file: SpecFile, options: Options, prepared: Prepared) -> str:
     """Return the command that follows: the run, or another plan where this one cannot run."""
-    spec, forecast = prepared.spec, prepared.forecast
-    fits = all(placed.fits for placed in forecast.resources)
-    changes = [*placement.edits(spec, nodes_of(spec)), *budget_check.edits(spec, forecast)]
+    changes = placement.edits(prepared.spec, nodes_of(prepared.spec))
     again = file.command("plan", changes, output=options.output)
     if changes:
         return again
-    if not fits:
+    if not all(placed.fits for placed in prepared.forecast.resources):
         return f"edit `resources` or `cluster` in {file.source.name}, then {again}"
     if options.output:
         return command("run", plan=options.output, allow_import=file.is_code)

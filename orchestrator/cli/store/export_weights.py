@@ -71,6 +71,7 @@ def _wrong_name(path: Path) -> SpecError:
         "a file of weights has a name that ends in .safetensors",
         where=str(path),
         allowed="NAME.safetensors",
+        next_step=f"name it {path.with_suffix('.safetensors').name}",
     )
 
 
@@ -85,7 +86,8 @@ def _trained(store: ArtifactStore, job_id: str, *, best: bool) -> tuple[TrainJob
         raise StoreError(
             f"no checkpoint of a job '{job_id}'{closest(job_id, job_ids)}",
             where=store.uri,
-            next_step=command("status", ("STUDY",), store=store.uri),
+            allowed="a job that has trained, by its id of 16 hex digits",
+            next_step=command("status", (next(iter(store.studies()), "STUDY"),), store=store.uri),
         )
     return job, checkpoint
 

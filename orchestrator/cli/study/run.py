@@ -33,13 +33,9 @@ from compound.orchestrator.plan import plan_file
 from compound.orchestrator.plan.too_little import too_little
 from compound.orchestrator.prepare import Prepared, prepare, samples, with_plan
 from compound.orchestrator.records.documents import Documents, documents, written
+from compound.orchestrator.refusals import refuse_first, require_room
 from compound.orchestrator.run.assemble import Backend, RunnerName, assembled, started
-from compound.orchestrator.run.extend import (
-    require_extension,
-    require_unselected,
-    say_other_defaults,
-)
-from compound.orchestrator.run.trackers import check as check_trackers
+from compound.orchestrator.run.extend import require_extension, say_other_defaults
 from compound.orchestrator.spec.anywhere import anywhere
 from compound.orchestrator.spec.load import SpecFile
 from compound.orchestrator.study import Outcome, Study
@@ -203,8 +199,7 @@ def _stored_documents(file: SpecFile) -> tuple[ArtifactStore, Documents]:
 def _carry_out(file: SpecFile, options: Options) -> Reached:
     """Check everything that can be checked first; then take the lease and train."""
     spec = file.spec
-    check_trackers(spec)
-    require_unselected(spec)
+    refuse_first(spec)
     store = ArtifactStore.open(spec.store)
     folder = store.study(spec.name)
     networks = networks_for(file, options.again(file), options.allow_import)
@@ -219,6 +214,7 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
         say_other_defaults(previous, spec, file.source.text, note)
         check_budget(spec, prepared.forecast)
         imports, requests = folders(file, options.allow_import), samples(prepared, networks)
+        require_room(spec, requests, options.address if options.runner == "ray" else "local")
         with started(
             options.runner,
             options.address,

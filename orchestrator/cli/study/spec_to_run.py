@@ -6,6 +6,7 @@ from pathlib import Path
 from compound.orchestrator.cli.printing.output import note
 from compound.orchestrator.plan import plan_file
 from compound.orchestrator.spec.load import SpecFile, load
+from compound.orchestrator.wording.commands import command
 from compound.schemas.errors import SpecError
 
 
@@ -21,7 +22,9 @@ def _source(path: Path | None, overrides: list[str], plan: Path | None) -> SpecF
     if plan is None or path is not None or overrides:
         raise SpecError(
             "`run` takes either a spec, with `--set` where needed, or a plan",
-            next_step="compound run SPEC, or compound run --plan plan.json",
+            next_step=command("run", (path or "SPEC",), overrides)
+            if plan is None or path is not None
+            else command("run", plan=plan),
         )
     return plan_file.check(plan_file.read(plan), plan)
 

@@ -78,16 +78,15 @@ def lanes(drawn: Iterable[Span]) -> dict[str, list[Span]]:
 
 
 def together(of_lane: Sequence[Span], least: float) -> list[Span]:
-    """Join spans of a lane that do the same and are shorter, or nearer, than so many seconds.
+    """Join spans of a lane that do the same and follow each other, to at most so many seconds.
 
-    A screen cannot show them apart: joined ones have the label `3 jobs`.
+    A screen cannot show shorter ones apart: joined ones have the label `3 jobs`.
     """
     joined: list[Span] = []
     counts: list[int] = []
     for span in of_lane:
         before = joined[-1] if joined else None
-        near = before and before.doing == span.doing and span.begin - before.end < least
-        if before and near and min(before.seconds, span.seconds) < least:
+        if before and before.doing == span.doing and span.end - before.begin < least:
             counts[-1] += 1
             end = max(before.end, span.end)
             joined[-1] = before._replace(end=end, label=f"{counts[-1]} jobs", message="")

@@ -21,8 +21,10 @@ from compound.orchestrator.wording.numbers import duration
 
 MOST_LANES = 40
 """Workers that are drawn at most: the ones that trained longest."""
-_STEPS = 1500
-"""What is shorter than one of so many parts of the whole time is drawn together."""
+MOST_BARS = 2000
+"""About so many bars are drawn at most: what one lane cannot show apart is drawn together."""
+_STEPS = (60, 1000)
+"""Bars of a lane at least and at most; more than the latter are narrower than a pixel."""
 _COLOURS: Mapping[Doing, tuple[str, str]] = {
     "waiting": ("waiting for workers", "#c99a2e"),
     "training": ("training", "#2f78b7"),
@@ -44,7 +46,8 @@ def timeline_chart(drawn: Sequence[Span], most: int = MOST_LANES) -> Chart | Non
     by_lane, workers = _most_used(lanes(sound), most)
     begin, end = min(span.begin for span in sound), max(span.end for span in sound)
     unit, seconds = next(((u, s) for limit, u, s in _UNITS if end - begin >= limit), ("seconds", 1))
-    least = (end - begin) / _STEPS
+    steps = min(max(MOST_BARS // len(by_lane), _STEPS[0]), _STEPS[1])
+    least = (end - begin) / steps
     positions = {lane: position for position, lane in enumerate(by_lane)}
     parts = [span for of_lane in by_lane.values() for span in together(of_lane, least)]
     scale = _Scale(begin, seconds, positions, thick=max(3, min(16, 360 // len(by_lane))))

@@ -41,7 +41,7 @@ def code_of(error: CompoundError) -> int:
 
 
 def error_page(request: Request, error: CompoundError, code: int | None = None) -> Response:
-    """Return an error as a page; for a URL of JSON, as JSON."""
+    """Return an error as a page; for a URL of JSON as JSON, for htmx in place of a table."""
     code = code or code_of(error)
     if request.url.path.endswith(".json"):
         record = {
@@ -52,6 +52,10 @@ def error_page(request: Request, error: CompoundError, code: int | None = None) 
         }
         return _later(JSONResponse(record, code), code)
     templates: Environment = request.app.state.templates
+    if "HX-Request" in request.headers:
+        name = request.path_params.get("table", "studies")
+        values = {"error": error, "name": name}
+        return _later(page(templates, "part_error.html.j2", values, code), code)
     return _later(page(templates, "error.html.j2", {"error": error, "code": code}, code), code)
 
 

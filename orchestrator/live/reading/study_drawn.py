@@ -15,6 +15,7 @@ from compound.orchestrator.live.reading.network_table import stored_documents
 from compound.orchestrator.report.figures.all_figures import FIGURES
 from compound.orchestrator.report.figures.cost_figure import cost_figure
 from compound.orchestrator.report.figures.figure import Figure
+from compound.orchestrator.report.figures.ternary_figure import ternary
 from compound.orchestrator.report.inputs import (
     ReportInputs,
     baseline_row,
@@ -28,13 +29,13 @@ from compound.schemas.study import StudySpec
 if TYPE_CHECKING:
     from compound.orchestrator.live.reading.study_state import StudyState
 
-MARKED = 500
+MARKED = 300
 """Networks with a mark in a chart; every mark is an element of the page."""
 CURVES = 60
 """Networks whose learning curves are read: a file for each of their jobs."""
 SO_FAR = 2_000
 """Jobs of a search up to which its standings are computed while it runs, in about a second."""
-_REDRAWN = ("cost", "search-curves")
+_REDRAWN = ("cost", "ternary", "search-curves")
 """Figures of the report that the page draws in its own way."""
 
 Points = Sequence[tuple[int, float]]
@@ -82,7 +83,10 @@ def _figures(
     rows = report_rows(inputs)
     marked = [row for i, row in enumerate(rows) if i < MARKED or row.kind != "mix" or row.chosen]
     drawings = {name: draw(inputs) for name, draw in FIGURES.items() if name not in _REDRAWN}
-    drawings["cost"] = cost_figure(inputs, marked)
+    drawings |= {
+        "ternary": ternary(marked, inputs.verdict),
+        "cost": cost_figure(inputs, marked),
+    }
     base = baseline_row(inputs)
     networks = [Network.of(row) for row in (*rows, *([base] if base else []))]
     hidden = len(rows) - len(marked)

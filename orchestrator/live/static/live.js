@@ -5,6 +5,7 @@
 const Live = (() => {
   const EVERY = 2000, AT_REST = 10000, CHARTS = 5000;
   const MOST_PICKED = 60;
+  const ORDER = /\.(sort|rows|page)$/; // what of a table's URL is no filter
   const main = document.querySelector("main[data-study]");
   const status = document.getElementById("status");
   const base = main?.dataset.study ?? "";
@@ -95,6 +96,7 @@ const Live = (() => {
         slot.querySelector(".pending").textContent = `This chart cannot be drawn: ${error.message}`;
       }
       tell(`The charts are as they were: ${error.message}`);
+      document.getElementById("clear")?.removeAttribute("hidden");
     } finally {
       asking = false;
     }
@@ -124,9 +126,9 @@ const Live = (() => {
 
   function count({ matched, total }) {
     const line = document.getElementById("matched");
-    const narrowed = matched < total;
+    const narrowed = [...query().keys()].some((key) => key.startsWith("candidates.") && !ORDER.test(key));
     const text = narrowed
-      ? `${numbered(matched, "network")} of ${total.toLocaleString("en")} match; the other ${(total - matched).toLocaleString("en")} are faded in charts and hidden in the table.`
+      ? `${matched.toLocaleString("en")} of ${numbered(total, "network")} match${matched === 1 ? "es" : ""}; the other ${(total - matched).toLocaleString("en")} are faded in charts and hidden in the table.`
       : `All ${numbered(total, "network")}.`;
     if (line) line.textContent = text;
     document.getElementById("clear")?.toggleAttribute("hidden", !narrowed);
@@ -170,7 +172,7 @@ const Live = (() => {
   function cleared() {
     const params = query();
     for (const key of [...params.keys()]) {
-      if (key.startsWith("candidates.") && !/\.(sort|rows)$/.test(key)) params.delete(key);
+      if (key.startsWith("candidates.") && !ORDER.test(key)) params.delete(key);
     }
     go(params);
   }
@@ -255,6 +257,9 @@ const Live = (() => {
     if (progress()) {
       document.addEventListener("htmx:after:swap", (event) => { if (event.target === progress()) arrived(); });
       document.addEventListener("htmx:error", lost);
+      document.addEventListener("htmx:response:error", ({ detail }) => {
+        if (detail.ctx?.response?.status >= 500) tell("The store could not be read just now. What you see is what was read before; it is asked again every few seconds.");
+      });
       const again = () => setTimeout(() => { tick(); again(); }, running() ? EVERY : AT_REST);
       again();
     }

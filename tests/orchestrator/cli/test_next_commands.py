@@ -59,7 +59,8 @@ def test_a_plan_beyond_its_budget_names_each_key_once(spec: Path, tmp_path: Path
     output = tmp_path / "a plan.json"
     typed = ("--set", "budget.epochs=1", "--set", "budget.at_limit=refuse", "-o", str(output))
     planned = compound("plan", str(spec), *typed)
-    again = followed(planned.stdout, "plan")
+    assert planned.returncode == 2 and not output.exists()
+    again = followed(planned.stderr, "plan")
     assert again[3:] == [
         *("--set", "budget.epochs=1", "--set", "budget.at_limit=stop", "--output", str(output))
     ]
@@ -69,13 +70,10 @@ def test_a_plan_beyond_its_budget_names_each_key_once(spec: Path, tmp_path: Path
 
 def test_a_refused_plan_is_named_with_its_spec(spec: Path) -> None:
     ran = compound("run", str(spec), "--set", "budget.epochs=1", *LOCAL)
-    assert followed(ran.stderr, "plan") == [
-        "compound",
-        "plan",
-        str(spec),
-        "--set",
-        "budget.epochs=1",
-    ]
+    again = followed(ran.stderr, "plan")
+    limit = ["--set", "budget.epochs=1", "--set", "budget.at_limit=stop"]
+    assert again == ["compound", "plan", str(spec), *limit]
+    assert compound(*again[1:]).returncode == 0
 
 
 def test_a_rehearsal_is_followed_by_the_run_as_it_was_typed(spec: Path) -> None:

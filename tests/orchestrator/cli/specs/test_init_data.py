@@ -184,3 +184,15 @@ def test_options_that_mean_nothing_together_are_refused(tmp_path: Path) -> None:
     ):
         done = compound("init", *words, cwd=tmp_path)
         assert done.returncode == 2 and problem in done.stderr, words
+
+
+def test_names_of_any_letters_stay_in_their_line(tmp_path: Path) -> None:
+    photos = classes_below(
+        tmp_path / "my\nphotos: #1", ("a\x1b[31m", "b # x: y", "c\nd", "é'\""), 30
+    )
+    spec, printed = fitted(tmp_path, "--images", str(photos))
+    assert isinstance(spec.data, ImageFolderData) and spec.data.path == str(photos)
+    assert spec.name == "my-photos-1"
+    text = (tmp_path / "study.yaml").read_text()
+    assert "\x1b" not in text + printed
+    assert all(re.match(r" |# |[a-z]+:", line) for line in text.splitlines())

@@ -1,0 +1,18 @@
+"""All mistakes, by the headings of the page."""
+
+from collections.abc import Mapping
+
+from tests.mistakes.in_plans_and_data import DATA_MISTAKES, PLANS
+from tests.mistakes.in_specs import KEYS, SYNTAX, TYPES, VALUES
+from tests.mistakes.mistake import Mistake
+from tests.mistakes.on_the_command_line import TYPED
+
+TABLE: Mapping[str, list[Mistake]] = {
+    "YAML": SYNTAX,
+    "Keys": KEYS,
+    "Types": TYPES,
+    "Values": VALUES,
+    "Plans that cannot be carried out": PLANS,
+    "Data": DATA_MISTAKES,
+    "Command line and files": TYPED,
+}
