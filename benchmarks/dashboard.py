@@ -22,8 +22,13 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from pydantic import RootModel
 
 from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.live.reading.network_table import stored_documents
+from compound.orchestrator.records.job_list import planning
 from tests.support.page_stores import rehearsed
 
 PAGES = (
@@ -84,6 +89,11 @@ class Served:
             slowest = max(slowest, seconds)
             time.sleep(0.2)
 
+    def unread(self) -> bool:
+        """Whether studies of the list have not been read yet."""
+        with urllib.request.urlopen(f"{self.url}/tables/studies.csv") as answer:
+            return '"reading"' in answer.read().decode()
+
     def memory(self) -> float:
         """Return the most memory that the server has held, in MB."""
         lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
@@ -116,15 +126,39 @@ def large_store(folder: Path, epochs: int) -> str:
     return str(store)
 
 
+class _Content(RootModel[dict[str, Any]]):
+    """Any document."""
+
+
 def many_studies(folder: Path, number: int) -> str:
-    """Return a store with so many small studies, which share their jobs."""
+    """Return a store with so many small studies, which share their jobs: one, and copies of it."""
     few = ("search.design.step=0.1", "search.seeds=1", "search.train.epochs=3")
-    store = folder / few[0]
-    for index in range(number):
-        name = f"study-{index:04}"
-        if not (store / "studies" / name / "verdict.json").exists():
-            rehearsed(folder, *few, f"name={name}")
-    return str(store)
+    store = ArtifactStore.open(str(folder / few[0]))
+    if "first" not in store.studies():
+        rehearsed(folder, *few, "name=first")
+    for index in range(len(store.studies()), number):
+        _copy(store, f"study-{index:04}")
+    return store.uri
+
+
+def _copy(store: ArtifactStore, name: str) -> None:
+    """Write the documents of the first study as another one's."""
+    first, folder = store.study("first"), store.study(name)
+    jobs = first.done_jobs.read()
+    names = [file for file in first.sizes() if file.endswith(".json")]
+    for document in set(names) - {"contents.json", "lease.json"}:
+        content = first.read(document, _Content)
+        assert content is not None
+        folder.write(document, content)
+    spec = stored_documents(store, "first").record.spec
+    lines = first.planned_jobs.read(first.sizes(), planning(spec))
+    sizes = {
+        document: size for document, size in folder.sizes().items() if document in planning(spec)
+    }
+    folder.planned_jobs.write(sizes, lines or ())
+    done = folder.done_jobs
+    done.add(jobs.values())
+    done.write()
 
 
 def measure(store: str, rounds: int) -> None:
@@ -156,9 +190,9 @@ def measure_many(store: str, rounds: int) -> None:
     """Print what a server of many studies answers."""
     with served(store) as server:
         began = time.perf_counter()
-        while (
-            "reading" in urllib.request.urlopen(f"{server.url}/tables/studies.csv").read().decode()
-        ):
+        server.until_read("/")
+        print(f"{'first rows after':44}{time.perf_counter() - began:8.2f} s")
+        while server.unread():
             time.sleep(0.5)
         print(f"{'all studies read after':44}{time.perf_counter() - began:8.2f} s")
         for path in ("/", "/?studies.sort=-best_accuracy&studies.page=7"):

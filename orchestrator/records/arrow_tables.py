@@ -177,26 +177,27 @@ def _planned(job: PlannedJob) -> dict[str, Any]:
 def candidates(store: ArtifactStore, study: str, study_documents: Documents) -> pa.Table:
     """Return a study's networks: baseline, search and family."""
     del store
+    planned = study_documents.plan or study_documents.trained
+    networks = networks_with_roles(
+        planned.baseline if planned else None,
+        study_documents.search.candidates if study_documents.search else (),
+        [m.network for m in (study_documents.family.members if study_documents.family else ())],
+    )
     names = names_of_study(study_documents)
     lines = [
         {"study": study, **network_line(roles, network), "network": names.get(network.id)}
-        for roles, network in networks_with_roles(study_documents)
+        for roles, network in networks
     ]
     return pa.Table.from_pylist(lines, CANDIDATES)
 
 
-def networks_with_roles(study_documents: Documents) -> list[tuple[str, Candidate]]:
+def networks_with_roles(
+    baseline: Candidate | None, searched: Iterable[Candidate], family: Iterable[Candidate]
+) -> list[tuple[str, Candidate]]:
     """Return a study's networks, each with its roles in words."""
-    planned = study_documents.plan or study_documents.trained
-    networks: list[tuple[str, Candidate]] = [("baseline", planned.baseline)] if planned else []
-    networks += [
-        (" ".join(candidate.roles), candidate)
-        for candidate in (study_documents.search.candidates if study_documents.search else ())
-    ]
-    networks += [
-        (" ".join(("family", *member.network.roles)), member.network)
-        for member in (study_documents.family.members if study_documents.family else ())
-    ]
+    networks: list[tuple[str, Candidate]] = [("baseline", baseline)] if baseline else []
+    networks += [(" ".join(candidate.roles), candidate) for candidate in searched]
+    networks += [(" ".join(("family", *candidate.roles)), candidate) for candidate in family]
     return networks
 
 

@@ -1,6 +1,6 @@
 """The tables of a study on its page, as Arrow: each number is a field that the store has."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -9,12 +9,13 @@ from compound.orchestrator.forecast.budget_check import spent_short
 from compound.orchestrator.records import arrow_tables
 from compound.orchestrator.wording.names import name
 from compound.schemas.answer import Answer, AnswerRow
+from compound.schemas.architecture import Candidate
 from compound.schemas.metrics import ACCURACY
+from compound.schemas.verdict import Verdict
 
 if TYPE_CHECKING:
     from compound.orchestrator.live.reading.study_state import StudyState
     from compound.orchestrator.overview.study_list import ListedStudy
-    from compound.orchestrator.records.documents import Documents
 
 _TEXT, _WHOLE, _NUMBER, _YES = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 
@@ -152,15 +153,20 @@ def _jobs(state: "StudyState") -> Iterator[dict[str, Any]]:
         }
 
 
-def candidates_table(stored: "Documents") -> pa.Table:
-    """Return the networks of a study's documents: baseline, search and family."""
-    verdict = stored.verdict
+def candidates_table(
+    networks: Iterable[tuple[str, Candidate]], names: Mapping[str, str], verdict: Verdict | None
+) -> pa.Table:
+    """Return networks, each with its roles in words, and with its standing in the verdict.
+
+    `names`: of networks, as every command has them, by their ids.
+    """
     standings = {standing.candidate: standing for standing in verdict.standings} if verdict else {}
     if verdict and verdict.baseline:
         standings[verdict.baseline.candidate] = verdict.baseline
     rows = []
-    for roles, network in arrow_tables.networks_with_roles(stored):
-        row = arrow_tables.network_line(roles, network) | {"name": name(network)}
+    for roles, network in networks:
+        row = arrow_tables.network_line(roles, network)
+        row |= {"name": name(network), "network": names.get(network.id)}
         if standing := standings.get(network.id):
             row |= standing.model_dump(include={"low", "high", "failed", "tied"})
             row |= {"accuracy": standing.mean, "seeds": len(standing.scores)}

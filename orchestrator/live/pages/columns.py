@@ -80,6 +80,7 @@ JOBS: Sequence[Column] = (
 )
 CANDIDATES: Sequence[Column] = (
     Column("name", "candidate"),
+    Column("network", "network"),
     _number("accuracy", "accuracy, %", _percent),
     _number("low", "from", _percent),
     _number("high", "to", _percent),

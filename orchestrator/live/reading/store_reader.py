@@ -20,7 +20,7 @@ _THREADS = 6
 """Readings at a time: most of a bucket's time is waiting."""
 _STUDIES = 24
 """Studies whose state is kept: one of 10,000 jobs takes about 30 MB."""
-PATIENCE = 0.2
+PATIENCE = 0.1
 """Seconds that a page waits for what is being read, before it shows what was known."""
 FIRST = 1.0
 """The same where nothing is known yet."""
@@ -51,6 +51,7 @@ class StoreReader:
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
+        self._large = threading.Lock()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
         self._studies: LastKnown[StudyRows] = LastKnown(self._list, self._threads, rest=1.0)
         self._states: _Recent[LastKnown[StudyState]] = _Recent(self._state_of, _STUDIES)
@@ -75,11 +76,11 @@ class StoreReader:
 
     async def networks(self, study: str) -> Snapshot[StudyNetworks]:
         """Return the networks of a study."""
-        return await _patient(self._networks.get(study))
+        return await _patient(self._networks.get(study), 0.0)
 
     async def drawn(self, study: str) -> Snapshot[StudyDrawn]:
         """Return what the charts of a study are drawn from."""
-        return await _patient(self._drawn.get(study))
+        return await _patient(self._drawn.get(study), 0.0)
 
     async def once(self, read: Callable[[ArtifactStore], V]) -> V:
         """Read something that is not kept, such as a job's rows; errors are raised."""
@@ -103,14 +104,19 @@ class StoreReader:
     def _drawn_of(self, study: Hashable) -> LastKnown[StudyDrawn]:
         def read(before: StudyDrawn | None) -> StudyDrawn:
             store, name = self.opened(), str(study)
-            state = self._states.get(study).now().value or read_state(store, name, None)
-            return read_drawn(store, state, before)
+            # All documents of ten thousand jobs take 400 MB: a study at a time.
+            with self._large:
+                return self._draw(store, name, before)
 
         return LastKnown(read, self._threads)
+
+    def _draw(self, store: ArtifactStore, study: str, before: StudyDrawn | None) -> StudyDrawn:
+        state = self._states.get(study).now().value or read_state(store, study, None)
+        return read_drawn(store, state, before)
 
     def _read_state(self, study: str, before: StudyState | None) -> StudyState:
         return read_state(self.opened(), study, before)
 
 
-async def _patient(value: LastKnown[V]) -> Snapshot[V]:
-    return await value.get(PATIENCE if value.now().value is not None else FIRST)
+async def _patient(value: LastKnown[V], patience: float = PATIENCE) -> Snapshot[V]:
+    return await value.get(patience if value.now().value is not None else FIRST)

@@ -88,7 +88,7 @@ class StudyState:
         """Who runs it now: host/process; "" for nobody."""
         return self.now.driver
 
-    @property
+    @cached_property
     def counts(self) -> dict[str, int]:
         """How many of its jobs stand how."""
         return dict(self.now.counts)
@@ -103,7 +103,7 @@ class StudyState:
             left=not self.planned or bool(self.work.text),
         )
 
-    @property
+    @cached_property
     def running(self) -> list[str]:
         """The jobs that train now."""
         return [job for job, standing in self.standing.items() if standing.status == "running"]

@@ -193,8 +193,17 @@ const Live = (() => {
   function linked(event) {
     const { plot, name } = event.detail;
     const jobs = name === "timeline";
-    plot.on("plotly_selected", (chosen) => { if (chosen?.points && !jobs) selected(plot, chosen.points); });
-    plot.on("plotly_deselect", cleared);
+    // plotly keeps the box of a selection, and says "selected" again whenever it draws: only what a
+    // person drags counts, and the box goes away.
+    let dragged = false;
+    plot.on("plotly_selecting", () => { dragged = true; });
+    plot.on("plotly_selected", (chosen) => {
+      if (!dragged || jobs) return;
+      dragged = false;
+      if (chosen?.points) selected(plot, chosen.points);
+      Plotly.relayout(plot, { selections: [] });
+    });
+    plot.on("plotly_doubleclick", cleared);
     plot.on("plotly_hover", ({ points }) => { if (!jobs) point(idOf(points[0]), plot); });
     plot.on("plotly_unhover", () => { if (!jobs) point(null, plot); });
     plot.on("plotly_click", ({ points }) => {

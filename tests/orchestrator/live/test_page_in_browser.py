@@ -102,6 +102,17 @@ def settled(opened: View, search: str) -> None:
     opened.page.wait_for_load_state("networkidle")
 
 
+def listed(opened: View, condition: str) -> None:
+    """Wait until the rows of the table of networks, `rows`, meet a condition of JavaScript.
+
+    Charts and table are asked for at once: either may come first.
+    """
+    opened.page.wait_for_function(
+        "() => { const rows = [...document.querySelectorAll('#table-candidates tbody tr')];"
+        f"return {condition}; }}"
+    )
+
+
 def matched(opened: View, word: str) -> None:
     """Wait until the page has counted the networks that match, with a word in the sentence."""
     opened.page.wait_for_function(
@@ -123,13 +134,14 @@ def test_a_filter_holds_for_charts_table_and_url_and_back_undoes_it(
         page.wait_for_function(
             "() => document.getElementById('matched').textContent.includes('match')"
         )
-        assert faded(opened) > 0 and 0 < len(rows(opened)) < len(before)
+        listed(opened, f"rows.length && rows.length < {len(before)}")
+        assert faded(opened) > 0
         assert "hidden in the table" in page.locator("#matched").text_content()
         page.go_back()
         page.wait_for_function(
             "() => document.getElementById('matched').textContent.includes('All')"
         )
-        opened.page.wait_for_load_state("networkidle")
+        listed(opened, f"rows.length === {len(before)}")
         assert faded(opened) == 0 and rows(opened) == before
         assert page.get_by_label("from").first.input_value() == ""
         page.go_forward()
@@ -152,8 +164,7 @@ def test_marks_that_are_selected_are_what_the_table_shows(browser: "Browser", ad
         page.wait_for_function(
             "() => document.getElementById('matched').textContent.includes('match')"
         )
-        shown = [name for name in rows(opened) if "baseline" not in name]
-        assert shown and len(shown) == len(rows(opened))
+        listed(opened, "rows.length && !rows.some((row) => row.textContent.includes('baseline'))")
         page.get_by_role("button", name="Show all").click()
         page.wait_for_function("() => !location.search.includes('macs')")
         check(opened)
