@@ -102,8 +102,8 @@ def test_a_better_way_than_the_choice_is_named_or_recommended(
 
 def test_two_networks_of_one_name_are_told_apart(stored: Documents) -> None:
     assert list(other_controls(stored)) == [
-        "the published split at phi 1 is 1.13 · 1.06 · 1.12 (18 px, 26.6 k params) in the family, "
-        "and 1.44 · 1.11 · 1.06 (17 px, 31.2 k params) in the search"
+        "the published split at phi 1 is d1.13-w1.06-r18 (26.6 k params) in the family, "
+        "and d1.44-w1.11-r17 (31.2 k params) in the search"
     ]
 
 

@@ -154,8 +154,7 @@ def other_controls(stored: "Documents") -> Iterator[str]:
 
 
 def _built(network: Candidate) -> str:
-    size = f"{network.architecture.resolution} px, {short(network.cost.params)} params"
-    return f"{network_label(network)} ({size})"
+    return f"{network_label(network)} ({short(network.cost.params)} params)"
 
 
 def _counted_seeds(rows: Sequence[AnswerRow]) -> Iterator[str]:

@@ -9,13 +9,12 @@ from typing import Any, Literal, NamedTuple
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.backend.files import Entry
 from compound.jobs.store.folders.done_jobs import with_opened
-from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.planned_jobs import Line
 from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.orchestrator.answer.so_far import Stage
 from compound.orchestrator.losses.study_losses import is_of_the_study
 from compound.orchestrator.overview.stage_progress import stage_left, stage_lines
-from compound.orchestrator.overview.study_status import planned_lines, planned_work
+from compound.orchestrator.overview.study_status import best_accuracy, planned_lines, planned_work
 from compound.orchestrator.records.documents import (
     ANSWER,
     FAMILY,
@@ -29,7 +28,6 @@ from compound.orchestrator.timeline.job_standing import StudyStanding, driver_of
 from compound.orchestrator.timeline.time_left import TimeLeft
 from compound.schemas.answer import Answer
 from compound.schemas.errors import StoreError
-from compound.schemas.metrics import ACCURACY
 from compound.schemas.spending import Spent
 from compound.schemas.store_uri import bucket_of
 from compound.schemas.study import AnySpec
@@ -133,12 +131,6 @@ def _listed(store: ArtifactStore, begun: Collection[str], name: str) -> ListedSt
         owner=record.owner,
         driver=driver,
     )
-
-
-def best_accuracy(states: Iterable[JobState]) -> float | None:
-    """Return the highest accuracy on validation images of the jobs that are done."""
-    done = (state.metrics.get(ACCURACY) for state in states if state.status == "done")
-    return max((accuracy for accuracy in done if accuracy is not None), default=None)
 
 
 def _left(

@@ -10,8 +10,7 @@ from compound.jobs.store.folders.job_state import JobState
 from compound.orchestrator.answer.so_far import Work
 from compound.orchestrator.forecast.budget_check import spent_short
 from compound.orchestrator.overview.stage_progress import stage_left, stage_lines
-from compound.orchestrator.overview.study_list import best_accuracy
-from compound.orchestrator.overview.study_status import StudyStatus
+from compound.orchestrator.overview.study_status import StudyStatus, best_accuracy
 from compound.orchestrator.records.documents import ALONG, BASELINE, VERDICT, documents
 from compound.orchestrator.timeline.job_progress import JobProgress, running_jobs
 from compound.orchestrator.timeline.job_standing import Standing, driver_of, standing_of

@@ -35,6 +35,7 @@ from compound.orchestrator.records.selected_scores import sentence_as_read
 from compound.schemas.answer import Answer
 from compound.schemas.data import DataInfo
 from compound.schemas.final_evaluation import FinalTest
+from compound.schemas.metrics import ACCURACY
 from compound.schemas.spending import Spent
 from compound.schemas.study import AnySpec
 
@@ -137,3 +138,9 @@ def planned_lines(folder: StudyFolder, spec: AnySpec, listed: Mapping[str, int])
         stored = documents(folder)
         planned = lines_of(stored) if stored else []
     return once(planned)
+
+
+def best_accuracy(states: Iterable[JobState]) -> float | None:
+    """Return the highest accuracy on validation images of the jobs that are done."""
+    done = (state.metrics.get(ACCURACY) for state in states if state.status == "done")
+    return max((accuracy for accuracy in done if accuracy is not None), default=None)

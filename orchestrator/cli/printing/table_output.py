@@ -23,7 +23,7 @@ from compound.schemas.errors import SpecError
 
 _MOMENTS = ("wall_time", "updated")
 """Columns of seconds since 1970."""
-_KEEP = ("label", "epoch", "name", "value", "test_accuracy", "validation_accuracy")
+_KEEP = ("name", "value", "epoch", "label", "test_accuracy", "validation_accuracy")
 """Columns of the store's tables that a narrow terminal shows first."""
 _SHORT = 32
 

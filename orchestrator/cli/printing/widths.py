@@ -58,11 +58,18 @@ def wrapped(line: str, width: int | None) -> list[str]:
 
 def _continued(lead: str, typed: str, width: int) -> Iterator[str]:
     command, _, comment = typed.partition("    # ")
-    lines = filled(_WORDS.findall(command), width - 2, lead, _INDENT)
+    room = width - 2 - len(_INDENT)
+    parts = (_parted(word, room) for word in _WORDS.findall(command))
+    lines = filled((word for part in parts for word in part), width - 2, lead, _INDENT)
     yield from (f"{line} \\" for line in lines[:-1])
     yield lines[-1]
     if comment:
         yield from filled(comment.split(), width, f"{_INDENT}# ", f"{_INDENT}# ")
+
+
+def _parted(word: str, room: int) -> list[str]:
+    """Return an option and its value apart where they do not fit into a line together."""
+    return word.split(" ", 1) if word.startswith("--") and cells(word) > room else [word]
 
 
 def shortened(text: str, width: int) -> str:

@@ -1,10 +1,10 @@
 """Another way of scaling that beats the choice: recommended where shown, else named in a note."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +24,7 @@ from compound.schemas.architecture import Candidate, Way
 from compound.schemas.errors import SpecError
 from tests.support.answers import FAMILY, FLAT, page_of, searched, study_spec, with_family
 from tests.support.report_pages import Page
+from tests.support.terminal import on_terminal
 
 ALONG = {"along": ["choice", "depth", "width", "resolution", "published"], "seeds": 3}
 LEVEL: Mapping[Way, Mapping[float, float]] = {
@@ -114,9 +115,9 @@ def test_the_line_of_the_way_is_in_the_table_with_its_own_law() -> None:
     assert costs == sorted(costs)
 
 
-def test_the_tables_of_phi_fit_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
-    show_phis(answer_of(SHOWN))
-    printed = capsys.readouterr().out
+def test_the_tables_of_phi_fit_80_columns() -> None:
+    printed = on_terminal(lambda: show_phis(answer_of(SHOWN)), 80)
+    printed = re.sub(r"\x1b\[\dm", "", printed).replace("\r", "")
     assert all(len(line.rstrip()) <= 80 for line in printed.splitlines()), printed
     assert "\nfamily, along the choice" in printed
     assert "\nfamily, along the published split" in printed
