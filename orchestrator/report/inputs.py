@@ -95,6 +95,12 @@ def report_rows(inputs: ReportInputs) -> list[ReportRow]:
     ]
 
 
+def candidate_names(inputs: ReportInputs) -> dict[str, str]:
+    """Return the candidates' names by their ids. Documents of older versions hold other names."""
+    candidates = inputs.plan.candidates if inputs.plan else ()
+    return {candidate.id: name(candidate) for candidate in candidates}
+
+
 def drawn_rows(inputs: ReportInputs) -> list[ReportRow]:
     """Return the candidates that figures with a mark or line for each show, best mean first."""
     rows = report_rows(inputs)

@@ -26,12 +26,10 @@ SMALL = [
     "--set=resources.family.workers=1",
 ]
 """What makes a study of few images a matter of seconds."""
-SHORT = [
-    *SMALL,
-    "--set=data.limit=1000",
-    "--set=data.validation_limit=300",
-]
-"""The same of the quickstart."""
+FEW = ["--set=data.limit=1000", "--set=data.validation_limit=300"]
+"""The images of the quickstart that its stored study was trained on."""
+SHORT = [*SMALL, *FEW]
+"""What makes the quickstart a matter of seconds."""
 REASONS = {
     "another machine": 2,
     "bucket keys": 1,
@@ -121,6 +119,8 @@ def typed(words: list[str]) -> list[str]:
         return [*words, "--no-probe"]
     if words[0] == "compare":
         return [*words, "--no-latency"]
+    if words[0] in ("plan", "validate") and "examples/quickstart.yaml" in words:
+        return [*words, *FEW]
     if words[0] != "run":
         return words
     return [*words, *(SHORT if "examples/quickstart.yaml" in words else SMALL)]

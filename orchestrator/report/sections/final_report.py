@@ -1,6 +1,8 @@
 """The test part in a report: its table."""
 
-from compound.orchestrator.report.inputs import ReportInputs
+from collections.abc import Mapping
+
+from compound.orchestrator.report.inputs import ReportInputs, candidate_names
 from compound.orchestrator.report.sections.table_cells import (
     NOTHING,
     Cell,
@@ -24,15 +26,19 @@ def final_table(inputs: ReportInputs) -> Table:
         "seeds",
         "single test scores, %",
     )
+    names = candidate_names(inputs)
     networks = inputs.test.networks if inputs.test else ()
-    return Table(heads, tuple(_row(network) for network in networks if network.seeds))
+    return Table(heads, tuple(_row(network, names) for network in networks if network.seeds))
 
 
-def _row(network: NetworkScore) -> tuple[Cell, ...]:
+def _row(network: NetworkScore, names: Mapping[str, str]) -> tuple[Cell, ...]:
     scores = "  ".join(f"{100 * score.accuracy:.2f}" for score in network.seeds)
+    # Of the family, phi and way of scaling say more than the network.
+    searched = network.role not in ("family", "compared")
+    name = names.get(network.network, network.name) if searched else network.name
     return (
         text(network.role, "strong"),
-        text(network.name, title=f"network {network.network}"),
+        text(name, title=f"network {network.network}"),
         number(_percent(network.accuracy), "{:.2f}", "strong"),
         spans(network.low, network.high),
         number(_percent(network.spread), "{:.2f}"),

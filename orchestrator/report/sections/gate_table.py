@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from compound.orchestrator.report.inputs import ReportInputs
+from compound.orchestrator.report.inputs import ReportInputs, candidate_names
 from compound.orchestrator.report.sections.table_cells import Cell, Table, number, spans, text
 from compound.schemas.gate import Contender, GateResult
 
@@ -22,12 +22,14 @@ def contenders(inputs: ReportInputs) -> Table:
     }
     now = _ranks(scored)
     chosen = inputs.verdict.chosen if inputs.verdict else None
+    names = candidate_names(inputs)
     rows = [
         _row(
             contender,
             before[contender.candidate],
             now.get(contender.candidate),
             contender.candidate == chosen,
+            names.get(contender.candidate, contender.name),
         )
         for contender in result.contenders
     ]
@@ -39,11 +41,13 @@ def _ranks(means: Mapping[str, float]) -> dict[str, int]:
     return {candidate: rank for rank, candidate in enumerate(order, start=1)}
 
 
-def _row(contender: Contender, before: int, now: int | None, chosen: bool) -> tuple[Cell, ...]:
+def _row(
+    contender: Contender, before: int, now: int | None, chosen: bool, name: str
+) -> tuple[Cell, ...]:
     tied = "no score" if contender.mean is None else "yes" if contender.tied else "no"
     scores = "  ".join(f"{100 * score:.2f}" for score in contender.scores) or "–"
     return (
-        text(f"★ {contender.name}" if chosen else contender.name, "strong" if chosen else ""),
+        text(f"★ {name}" if chosen else name, "strong" if chosen else ""),
         number(100 * contender.searched, "{:.2f}"),
         number(before),
         number(None if contender.mean is None else 100 * contender.mean, "{:.2f}"),
