@@ -102,6 +102,11 @@ def _reach(high: float | None, low: float | None) -> float:
     return 0.0 if high is None or low is None else 100 * (high - low)
 
 
+def folded(name: str) -> str:
+    """Return a candidate's name in two lines: what it is stands under its label."""
+    return name.replace(" (", "<br>(")
+
+
 def percents(*fractions: float | None) -> list[float | None]:
     """Return fractions in percent as a figure's table shows them."""
     return [None if value is None else round(100 * value, 2) for value in fractions]

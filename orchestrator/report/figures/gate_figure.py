@@ -5,7 +5,13 @@ from statistics import fmean
 from typing import Any
 
 from compound.orchestrator.report.figures.figure import Figure, Trace, figure, scatter
-from compound.orchestrator.report.figures.figure_style import COLOURS, GOLD, SYMBOLS, percents
+from compound.orchestrator.report.figures.figure_style import (
+    COLOURS,
+    GOLD,
+    SYMBOLS,
+    folded,
+    percents,
+)
 from compound.orchestrator.report.inputs import ReportInputs, ReportRow
 from compound.orchestrator.wording.numbers import counted
 from compound.schemas.gate import Contender, GateResult
@@ -14,8 +20,11 @@ LINE = 18
 """Least distance between two names, in pixels."""
 FRAME = 64
 """Pixels above and below the lines."""
-LETTER = 7.4
-"""Width of a letter of a name, in pixels."""
+FOLDED = 28
+"""Least distance between two names of two lines."""
+PLAIN, SMALL = 12.5, 11
+LETTER = 0.6
+"""Width of a letter, as a part of its font's size."""
 ASIDE = 0.016
 """Horizontal distance between marks, so that their intervals do not overlap."""
 
@@ -36,18 +45,19 @@ def gate(inputs: ReportInputs, report_rows: Sequence[ReportRow]) -> Figure | Non
     deviations = {contender.candidate: _deviations(contender, middle) for contender in contenders}
     height = max(320, 150 + 44 * min(len(contenders), 8))
     low, high = _range(deviations, contenders, rows)
-    names = _names(contenders, rows, deviations, LINE * (high - low) / (height - FRAME))
+    pixel = (high - low) / (height - FRAME)
+    names = _names(contenders, rows, deviations, LINE * pixel)
     lines = _lines(contenders, rows, deviations)
-    longest = max(len(rows[contender.candidate].name) for contender in contenders) + 2
+    two_lines = _names(contenders, rows, deviations, FOLDED * pixel, fold=True)
     return figure(
         lines,
         height,
         _alt(contenders, rows, inputs.gate),
         annotations=names,
-        narrow=_narrow(names, longest),
+        narrow={"annotations": two_lines, "margin": {"l": 46, "r": _room(two_lines, SMALL)}},
         columns=("contender", "in", "accuracy, %", "interval from, %", "to, %"),
         **_axes(inputs.gate.scale, low, high),
-        margin={"l": 64, "r": 14 + LETTER * longest, "t": 24, "b": 40},
+        margin={"l": 64, "r": _room(names, PLAIN), "t": 24, "b": 40},
     )
 
 
@@ -62,10 +72,11 @@ def _alt(
     )
 
 
-def _narrow(names: Sequence[dict[str, object]], longest: int) -> dict[str, object]:
-    """Return the layout of a narrow page: smaller names, and no more room than they need."""
-    small = [{**name, "font": {"size": 11}} for name in names]
-    return {"annotations": small, "margin": {"l": 46, "r": 8 + 0.86 * LETTER * longest}}
+def _room(names: Sequence[dict[str, object]], size: float) -> float:
+    """Return the pixels beside the lines that names of this font size need."""
+    lines = [line for name in names for line in str(name["text"]).split("<br>")]
+    letters = max(len(line.replace("<b>", "").replace("</b>", "")) for line in lines)
+    return 10 + LETTER * size * letters
 
 
 def _axes(scale: str, low: float, high: float) -> dict[str, Any]:
@@ -101,10 +112,11 @@ def _names(
     rows: Mapping[str, ReportRow],
     deviations: Mapping[str, tuple[float, float]],
     least: float,
+    fold: bool = False,
 ) -> list[dict[str, object]]:
     labels_at = _spread([deviations[contender.candidate][1] for contender in contenders], least)
     pairs = zip(contenders, labels_at, strict=True)
-    return [_name(rows[contender.candidate], y) for contender, y in pairs]
+    return [_name(rows[contender.candidate], y, fold) for contender, y in pairs]
 
 
 def _range(
@@ -200,7 +212,8 @@ def _hovers(contender: Contender) -> list[str]:
     return [f"search {100 * contender.searched:.2f} %", f"gate {100 * contender.mean:.2f} %"]
 
 
-def _name(row: ReportRow, y: float) -> dict[str, object]:
-    label = f"<b>★ {row.name}</b>" if row.chosen else row.name
+def _name(row: ReportRow, y: float, fold: bool) -> dict[str, object]:
+    name = folded(row.name) if fold else row.name
+    label = f"<b>★ {name}</b>" if row.chosen else name
     side = {"xref": "paper", "x": 1, "xanchor": "left", "align": "left", "showarrow": False}
-    return {"y": y, "text": label, "font": {"size": 12.5}, **side}
+    return {"y": y, "text": label, "font": {"size": SMALL if fold else PLAIN}, **side}

@@ -9,6 +9,7 @@ from compound.orchestrator.report.figures.figure_style import (
     SYMBOLS,
     accuracy_axis,
     error_bars,
+    folded,
     hover,
     percents,
 )
@@ -41,7 +42,10 @@ def standings_figure(shown_rows: Sequence[ReportRow]) -> Figure | None:
         margin={"l": 12, "r": 20, "t": 12, "b": 56},
         showlegend=False,
         columns=("candidate", "value", "accuracy, %", "interval from, %", "to, %"),
-        narrow={"font": {"size": 12}},
+        narrow={
+            "height": 96 + 31 * len(scored),
+            "yaxis": {"ticktext": [*map(folded, names)], "tickfont": {"size": 11}},
+        },
     )
 
 

@@ -146,7 +146,7 @@ def test_a_filter_holds_for_charts_table_and_url_and_back_undoes_it(
         assert page.get_by_label("from").first.input_value() == ""
         page.go_forward()
         settled(opened, "candidates.accuracy.min=0.645")
-        assert len(rows(opened)) < len(before)
+        listed(opened, f"rows.length < {len(before)}")
         check(opened)
 
 
