@@ -103,7 +103,7 @@ async def asked_table(request: Request) -> StudyTable:
     reader = reader_of(request)
     networks, read = value_of(await reader.networks(state.name), f"the plan of {state.name}")
     # The charts may be read later than the table; without a verdict they know scores.
-    latest = (await reader.drawn(state.name)).value
+    latest = (await reader.drawn(state.name, first=0.0)).value
     drawn = latest.drawn.networks if latest else ()
     table = await run_in_threadpool(with_scores, networks.table, drawn)
     revision = f"{state.revision} {networks.revision} {latest and latest.revision}"

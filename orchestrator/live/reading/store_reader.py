@@ -78,9 +78,12 @@ class StoreReader:
         """Return the networks of a study."""
         return await _patient(self._networks.get(study), 0.0)
 
-    async def drawn(self, study: str) -> Snapshot[StudyDrawn]:
-        """Return what the charts of a study are drawn from."""
-        return await _patient(self._drawn.get(study), 0.0)
+    async def drawn(self, study: str, first: float = FIRST) -> Snapshot[StudyDrawn]:
+        """Return what the charts of a study are drawn from.
+
+        `first`: seconds to wait for it where it has never been read.
+        """
+        return await _patient(self._drawn.get(study), 0.0, first)
 
     async def once(self, read: Callable[[ArtifactStore], V]) -> V:
         """Read something that is not kept, such as a job's rows; errors are raised."""
@@ -118,5 +121,7 @@ class StoreReader:
         return read_state(self.opened(), study, before)
 
 
-async def _patient(value: LastKnown[V], patience: float = PATIENCE) -> Snapshot[V]:
-    return await value.get(patience if value.now().value is not None else FIRST)
+async def _patient(
+    value: LastKnown[V], patience: float = PATIENCE, first: float = FIRST
+) -> Snapshot[V]:
+    return await value.get(patience if value.now().value is not None else first)
