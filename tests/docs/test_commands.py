@@ -160,6 +160,7 @@ def test_commands_within_sentences_have_the_options_that_they_name() -> None:
     named = [
         (page.name, shlex.split(words))
         for page in pages()
+        if page.name != "mistakes.md"  # which shows wrong ones
         for words in re.findall(r"`(?:\.venv/bin/)?compound ([a-z-][^`]*)`", prose(page))
         if "|" not in words
     ]

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.mistakes.grading import Grade
-from tests.mistakes.mistake import SPEC
-from tests.mistakes.on_machines import LINES, Line
-from tests.mistakes.page import PAGE, all_grades, page
-from tests.mistakes.rubric import Said, error_in, marks
-from tests.mistakes.table import TABLE
 from tests.support.command import compound
+from tests.support.mistakes.grading import Grade
+from tests.support.mistakes.mistake import SPEC
+from tests.support.mistakes.on_machines import LINES, Line
+from tests.support.mistakes.page import PAGE, all_grades, page
+from tests.support.mistakes.rubric import Said, error_in, marks
+from tests.support.mistakes.table import TABLE
 
 MISTAKES = {mistake.title: mistake for rows in TABLE.values() for mistake in rows}
 

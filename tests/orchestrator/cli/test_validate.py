@@ -8,10 +8,10 @@ import pytest
 
 from compound.schemas.data import DataInfo
 from compound.schemas.data_ledger import DataLedger
-from tests.mistakes.mistake import SPEC
 from tests.support.command import compound
 from tests.support.hostile_strings import HOSTILE, obeyed
 from tests.support.image_files import write_folder
+from tests.support.mistakes.mistake import SPEC
 
 DATA = SPEC.splitlines()[2]
 FACTORY = "baseline={factory: 'own:build', resolution: 8}"

@@ -1,34 +1,12 @@
 """The figure and the table of the ways of scaling."""
 
 from dataclasses import replace
-from functools import cache
 
 import pytest
 
 from compound.orchestrator.report.figures.along_figure import along_figure
-from compound.orchestrator.report.inputs import ReportInputs
 from compound.orchestrator.report.sections.along_table import along_table
-from compound.orchestrator.scale.along import compared_ways
-from compound.orchestrator.scale.family import plan_family
-from tests.support.report_pages import DATA, ended, study
-
-
-@cache
-def inputs(seeds: int = 3) -> ReportInputs:
-    plain = study()
-    assert plain.plan and plain.verdict and plain.verdict.coefficients
-    family = plain.spec.family.model_copy(
-        update={"along": ("choice", "depth", "width"), "seeds": seeds}
-    )
-    spec = plain.spec.model_copy(update={"family": family})
-    planned = plan_family(spec, plain.baseline, DATA, plain.verdict.coefficients)
-    results = {
-        job.request.job.id: ended(job.request.job.id, 0.6 + 0.05 * job.phi + 0.004 * number)
-        for member in planned.trained
-        for number, job in enumerate(member.jobs)
-    }
-    compared = compared_ways(spec, plain.plan, planned, results)
-    return replace(plain, spec=spec, family=planned.members, results=results, along=compared)
+from tests.support.report_studies import inputs_with_ways as inputs
 
 
 def test_every_way_is_a_curve_from_the_baseline_on():

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from compound.orchestrator.report.page import render
-from tests.orchestrator.report.figures.test_along_figure import inputs as ways
-from tests.orchestrator.report.figures.test_scaling_figures import complete
 from tests.support.browser import NARROW, WIDE, check, started_browser, view
 from tests.support.report_pages import study
+from tests.support.report_studies import complete
+from tests.support.report_studies import inputs_with_ways as ways
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -15,9 +15,9 @@ from compound.orchestrator.report.static_files import (
     STATIC,
     static_text,
 )
-from tests.orchestrator.report.figures.test_along_figure import inputs as ways
-from tests.orchestrator.report.figures.test_scaling_figures import complete
 from tests.support.report_pages import study, with_family
+from tests.support.report_studies import complete
+from tests.support.report_studies import inputs_with_ways as ways
 
 STUDIES = {
     "whole": complete,

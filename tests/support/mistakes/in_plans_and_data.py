@@ -1,6 +1,6 @@
 """Mistakes that only the plan, the machine or the data show."""
 
-from tests.mistakes.mistake import Mistake
+from tests.support.mistakes.mistake import Mistake
 
 DATA = "data: {source: synthetic, images: 64, validation_images: 32, size: 8, num_classes: 2}"
 PHOTOS = "data: {source: image_folder, path: photos}"

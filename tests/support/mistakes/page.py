@@ -1,4 +1,4 @@
-"""docs/reference/mistakes.md, made of the grades: `python -m tests.mistakes.page > FILE`."""
+"""docs/reference/mistakes.md, from the grades: `python -m tests.support.mistakes.page > FILE`."""
 
 import re
 import sys
@@ -6,10 +6,10 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from tests.mistakes.grading import Grade, graded
-from tests.mistakes.mistake import Mistake
-from tests.mistakes.rubric import MARKS
-from tests.mistakes.table import TABLE
+from tests.support.mistakes.grading import Grade, graded
+from tests.support.mistakes.mistake import Mistake
+from tests.support.mistakes.rubric import MARKS
+from tests.support.mistakes.table import TABLE
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "mistakes.md"
 _HEAD = """\
@@ -19,8 +19,8 @@ Mistakes that new users of this and similar tools make, and the first line of wh
 made by a test, which marks five things: the *place* is named, the *cause* is said in plain words,
 what is *allowed* is said, the *next* command or edit that is printed works or gets further when the
 test follows it, and the text is *plain*: no traceback, no library's words, the right exit code.
-`validate`, `plan` and `run` say the same of a spec. `python -m tests.mistakes.page` prints this
-page.
+`validate`, `plan` and `run` say the same of a spec. `python -m tests.support.mistakes.page` prints
+this page.
 """
 
 

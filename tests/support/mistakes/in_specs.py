@@ -1,6 +1,6 @@
 """Mistakes in specs: syntax, keys, types, values, and values that contradict each other."""
 
-from tests.mistakes.mistake import SPEC, Mistake
+from tests.support.mistakes.mistake import SPEC, Mistake
 
 DATA = "data: {source: synthetic, images: 64, validation_images: 32, size: 8, num_classes: 2}"
 

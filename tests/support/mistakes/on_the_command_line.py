@@ -1,7 +1,7 @@
 """Mistakes on the command line, of files and of the machine: what is typed, in a folder with a
 spec, plan.json, and a store `runs` in which the study `small` has begun."""
 
-from tests.mistakes.mistake import Mistake
+from tests.support.mistakes.mistake import Mistake
 
 
 def typed(line: str, place: str, cause: str, allowed: str, **more) -> Mistake:

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from tests.mistakes.in_plans_and_data import DATA_MISTAKES, PLANS
-from tests.mistakes.in_specs import KEYS, SYNTAX, TYPES, VALUES
-from tests.mistakes.mistake import Mistake
-from tests.mistakes.on_the_command_line import TYPED
+from tests.support.mistakes.in_plans_and_data import DATA_MISTAKES, PLANS
+from tests.support.mistakes.in_specs import KEYS, SYNTAX, TYPES, VALUES
+from tests.support.mistakes.mistake import Mistake
+from tests.support.mistakes.on_the_command_line import TYPED
 
 TABLE: Mapping[str, list[Mistake]] = {
     "YAML": SYNTAX,

@@ -5,9 +5,9 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.mistakes import folders
-from tests.mistakes.mistake import SPEC, Mistake
-from tests.mistakes.rubric import (
+from tests.support.mistakes import folders
+from tests.support.mistakes.mistake import SPEC, Mistake
+from tests.support.mistakes.rubric import (
     Said,
     command_in,
     corrected,

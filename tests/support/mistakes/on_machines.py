@@ -3,7 +3,7 @@ its own. COMPOUND is the command; `further` is what the next step says, as a lin
 
 from typing import NamedTuple
 
-from tests.mistakes.mistake import Mistake
+from tests.support.mistakes.mistake import Mistake
 
 
 class Line(NamedTuple):

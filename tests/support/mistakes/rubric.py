@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compound.orchestrator.spec.yaml_source import parse
-from tests.mistakes.mistake import Mistake
 from tests.support.command import compound
+from tests.support.mistakes.mistake import Mistake
 
 MARKS = ("place", "cause", "allowed", "next", "plain")
 JARGON = re.compile(
