@@ -18,7 +18,7 @@ from tests.support.mistakes.rubric import (
     with_option,
 )
 
-STORES = Path(__file__).parents[1] / "stores"
+STORES = Path(__file__).parents[2] / "stores"
 LOCAL = ("--runner", "local", "--no-report")
 """How `run` is typed where it could begin."""
 

@@ -11,7 +11,7 @@ from tests.support.mistakes.mistake import Mistake
 from tests.support.mistakes.rubric import MARKS
 from tests.support.mistakes.table import TABLE
 
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "mistakes.md"
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "mistakes.md"
 _HEAD = """\
 # Mistakes, and what Compound says
 

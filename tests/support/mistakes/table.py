@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
+from tests.support.mistakes.in_keys import KEYS, SYNTAX
 from tests.support.mistakes.in_plans_and_data import DATA_MISTAKES, PLANS
-from tests.support.mistakes.in_specs import KEYS, SYNTAX, TYPES, VALUES
+from tests.support.mistakes.in_values import TYPES, VALUES
 from tests.support.mistakes.mistake import Mistake
 from tests.support.mistakes.on_the_command_line import TYPED
 
