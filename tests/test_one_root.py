@@ -226,7 +226,7 @@ def test_a_study_is_submitted_from_beside_them(
     answer = json.loads(started([*compound, *words], folder, variables))
     logs = ["logs", answer["job"], "--address", url, "--follow"]
     printed = started([*compound, *logs], folder, variables)
-    assert "family: 1 job" in printed and "1 of 1 done" in printed, printed
+    assert "family: 1 job" in printed and "\nreport: " in printed, printed
 
 
 @pytest.mark.parametrize("module", ["orchestrator", "jobs", "compound"])
