@@ -28,7 +28,7 @@ class StudyNetwork:
     jobs: tuple[PlannedJob, ...]
     """Of all phases, in the order in which they were planned."""
     phis: tuple[float, ...] = ()
-    """Where it lies on the family's line of the choice."""
+    """Where it lies on the family's line of the choice; the baseline is phi 0."""
 
     @property
     def title(self) -> str:
@@ -73,9 +73,11 @@ def study_networks(stored: Documents) -> list[StudyNetwork]:
     jobs: dict[str, list[PlannedJob]] = {}
     for job in stored.jobs_of_phases:
         jobs.setdefault(job.candidate, []).append(job)
-    phis: dict[str, list[float]] = {}
+    planned = stored.plan or stored.trained
+    phis: dict[str, list[float]] = {planned.baseline.id: [0.0]} if planned else {}
     for member in stored.family.line if stored.family else ():
-        phis.setdefault(member.network.id, []).append(member.phi)
+        own = phis.setdefault(member.network.id, [])
+        own += [member.phi] if member.phi not in own else []
     return [
         StudyNetwork(network, name, tuple(jobs[network]), tuple(phis.get(network, ())))
         for network, name in names_of_study(stored).items()

@@ -36,6 +36,10 @@ def test_a_member_of_the_family_by_phi_and_by_its_name(
     assert member.title == "phi 2, d2.24-w1.00-r20"
 
 
+def test_the_baseline_is_phi_0(networks: list[StudyNetwork]) -> None:
+    assert named_network(networks, "phi 0", "small").network.name.startswith("d1.00-w1.00-")
+
+
 def test_every_network_and_job_by_its_hash_label_and_how_these_begin(
     networks: list[StudyNetwork],
 ) -> None:
