@@ -38,7 +38,7 @@ def run(arguments: list[str] | None = None) -> None:
         with ends_with_its_reader():
             _run([word for word in words if word != "--debug"])
     except (Exception, KeyboardInterrupt) as error:
-        message, code = _in_words(in_our_form(error, words) or error)
+        message, code = _in_words(in_our_form(error, words, app) or error)
         message = fitting(f"compound: {as_typed(message, typed_program(sys.argv[0]))}", sys.stderr)
         _print_error(traceback.format_exc() if debug else "", f"{message}\n")
         sys.exit(code)

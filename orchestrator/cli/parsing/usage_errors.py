@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import typer
@@ -30,26 +30,28 @@ _OF_SPECS = ("run", "plan", "validate", "data", "submit")
 """Commands that take `--set`."""
 
 
-def in_our_form(error: BaseException, words: Sequence[str]) -> SpecError | None:
+def in_our_form(error: BaseException, words: Sequence[str], app: typer.Typer) -> SpecError | None:
     """Return a refusal of the parser's with its place and a next command; None for another error.
 
-    `words`: what was typed after `compound`.
+    `words`: what was typed after `compound`; `app`: its commands.
     """
     if not isinstance(error, typer.BadParameter.__mro__[1]):
         return None
     context: Any = getattr(error, "ctx", None)
-    command = context.command_path if context else _command_path(words)
+    commands: dict[str, Any] = getattr(typer.main.get_command(app), "commands", {})
+    option = _option(error, commands.get("".join(words[:1])))
+    command = context.command_path if context else _command_path(words, commands)
     message = str(error.format_message())  # type: ignore[attr-defined]
     for pattern, plain in _PLAIN:
         message = pattern.sub(plain, message)
     unknown = (re.findall(r"^there is no (?:command|option) '?([^\s']+)", message) or [""])[0]
-    key = _of_key(error, words)
+    key = "" if option else _of_key(error, words)
     near = nearest_words(unknown, _names(context)) if unknown and not key else []
     steps = (f"type --set {key}" if key else "", _of_choice(message), _typed(words, unknown, near))
     return SpecError(
         in_line(message.rstrip(".") + _hint(key, near)),
         where="" if command == "compound" else command,
-        allowed=_values(message, _option(error, words)) or ", ".join(_names(context)),
+        allowed=_values(message, option) or ", ".join(_names(context)),
         next_step=next(filter(None, (*steps, _of_setting(words))), f"{command} --help"),
     )
 
@@ -62,15 +64,8 @@ def _hint(key: str, near: Sequence[str]) -> str:
     return f", did you mean {near[0]}?" if near else ""
 
 
-def _command_path(words: Sequence[str]) -> str:
-    return f"compound {words[0]}" if words and words[0] in _commands() else "compound"
-
-
-def _commands() -> dict[str, Any]:
-    from compound.orchestrator.cli.app import app  # which the caller has imported
-
-    commands: dict[str, Any] = getattr(typer.main.get_command(app), "commands", {})
-    return commands
+def _command_path(words: Sequence[str], commands: Mapping[str, Any]) -> str:
+    return f"compound {words[0]}" if words and words[0] in commands else "compound"
 
 
 def _names(context: Any) -> list[str]:
@@ -83,9 +78,9 @@ def _names(context: Any) -> list[str]:
     return [*(option for option in options if option.startswith("-")), "--help"]
 
 
-def _option(error: BaseException, words: Sequence[str]) -> Any:
+def _option(error: BaseException, command: Any) -> Any:
     """Return the option whose value is missing; None for other errors."""
-    name, command = getattr(error, "option_name", ""), _commands().get("".join(words[:1]))
+    name = getattr(error, "option_name", "")
     return next((p for p in (command.params if command else ()) if name in p.opts), None)
 
 
@@ -119,7 +114,7 @@ def _typed(words: Sequence[str], unknown: str, near: Sequence[str]) -> str:
 def _of_key(error: BaseException, words: Sequence[str]) -> str:
     """Return the setting of a key that was typed as an option: `--epochs` is `train.epochs`."""
     option = getattr(error, "option_name", "")
-    if not option or "".join(words[:1]) not in _OF_SPECS or _option(error, words):
+    if not option or "".join(words[:1]) not in _OF_SPECS:
         return ""
     # They need pydantic, which `--help` need not wait for.
     from compound.orchestrator.spec.key_homes import shortest_home
