@@ -12,12 +12,13 @@ from contextlib import suppress
 from compound.jobs.wording.interrupted import SENTENCE
 from compound.jobs.wording.machine_errors import in_words
 from compound.jobs.wording.plain_streams import open_streams
+from compound.jobs.wording.printable import in_line
 from compound.orchestrator.cli.app import app
 from compound.orchestrator.cli.parsing.usage_errors import in_our_form
 from compound.orchestrator.cli.printing.closed_streams import drop, ends_with_its_reader
 from compound.orchestrator.cli.printing.command_line import as_typed, typed_program
 from compound.orchestrator.cli.printing.output import fitting, terminal_width
-from compound.schemas.errors import ExitCode
+from compound.schemas.errors import ExitCode, FactoryError
 
 _GC_THRESHOLDS = (100_000, 50, 100)
 """With Python's own thresholds the collector scans ten thousand jobs' records again and again while
@@ -37,7 +38,7 @@ def run(arguments: list[str] | None = None) -> None:
         with ends_with_its_reader():
             _run([word for word in words if word != "--debug"])
     except (Exception, KeyboardInterrupt) as error:
-        message, code = _in_words(in_our_form(error, words) or error)
+        message, code = _in_words(in_our_form(error, words, app) or error)
         message = fitting(f"compound: {as_typed(message, typed_program(sys.argv[0]))}", sys.stderr)
         _print_error(traceback.format_exc() if debug else "", f"{message}\n")
         sys.exit(code)
@@ -74,6 +75,10 @@ def _in_words(error: BaseException) -> tuple[str, ExitCode]:
         return SENTENCE, ExitCode.INTERRUPTED
     refused = in_words(error)
     if refused is not None:
+        # An argument with a newline would let its rest look like a line of ours. Errors in a
+        # user's own network have lines of its code.
+        if not isinstance(refused, FactoryError):
+            refused.message = in_line(refused.message)
         return str(refused), refused.exit_code
     if isinstance(error, ModuleNotFoundError):
         return _missing_package(error), ExitCode.FAILED

@@ -59,12 +59,14 @@ class CompoundError(Exception):
         return type(self), (self.message,), dict(vars(self))
 
     def __str__(self) -> str:
-        # A newline in a path would let its rest look like a line of ours.
-        where = self.where.replace("\n", "\\n")
+        # A newline in a path or an argument would let its rest look like a line of ours.
+        where, allowed, following = (
+            text.replace("\n", "\\n") for text in (self.where, self.allowed, self.next_step)
+        )
         head = f"{where}: {self.message}" if where else self.message
         tail = [self.excerpt] if self.excerpt else []
-        tail += [f"  allowed: {self.allowed}"] if self.allowed else []
-        tail += [f"  next: {self.next_step}"] if self.next_step else []
+        tail += [f"  allowed: {allowed}"] if allowed else []
+        tail += [f"  next: {following}"] if following else []
         return "\n".join([head, *tail])
 
 

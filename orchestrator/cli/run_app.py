@@ -28,7 +28,8 @@ def run(
     ] = None,
     overrides: SetOption = None,
     plan: Annotated[
-        Path | None, typer.Option(help="Run exactly the plan that `compound plan -o` wrote.")
+        Path | None,
+        typer.Option(metavar="FILE", help="A file that `compound plan -o` wrote, to run exactly."),
     ] = None,
     runner: RunnerOption = "ray",
     address: AddressOption = None,

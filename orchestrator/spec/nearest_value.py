@@ -89,12 +89,21 @@ def _hours(text: str) -> Iterator[float]:
 
 
 def _of_number(number: float, annotation: Any) -> Iterator[float]:
-    """Yield a fraction for percents, whole numbers, and the end of the range that is nearest."""
-    if 1 < number <= 100 and is_fraction(annotation):
-        yield number / 100
+    """Yield what a number may stand for, the same without its minus, and the end of the range."""
+    if abs(number) < _MOST:
+        yield from _rounded(number, annotation)
+    if -_MOST < number < 0:
+        yield -number
+        yield from _rounded(-number, annotation)
     if number == number:
-        yield from (int(number), round(number))
         yield from bounded(number, annotation)
+
+
+def _rounded(number: float, annotation: Any) -> Iterator[float]:
+    """Yield a fraction for percents, and whole numbers. Nobody means 1.2 % by 1.2."""
+    if 2 <= number <= 100 and is_fraction(annotation):
+        yield number / 100
+    yield from (int(number), round(number))
 
 
 def _read(text: str) -> Any:

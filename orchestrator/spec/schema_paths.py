@@ -10,7 +10,7 @@ from functools import cache
 from types import UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, Discriminator, Tag
+from pydantic import AliasChoices, BaseModel, Discriminator, Tag
 
 from compound.orchestrator.spec.value_unions import forms
 from compound.orchestrator.spec.yaml_source import Key
@@ -144,7 +144,7 @@ def _below(annotation: Any, step: Key) -> Any:
     """Return what a key or an index leads to; the annotation itself where a step is neither."""
     if isinstance(step, int):
         return _element(annotation)
-    fields = (_fields(model) for model in models_in(annotation))
+    fields = (_old_names(model) | _fields(model) for model in models_in(annotation))
     return next((own[step] for own in fields if step in own), annotation)
 
 
@@ -161,3 +161,15 @@ def _fields(model: type[BaseModel]) -> dict[str, Any]:
     """Return the annotations of a model's fields, with what is said about unions in them."""
     hints = get_type_hints(model, include_extras=True)
     return {name: hints[name] for name in model.model_fields}
+
+
+@cache
+def _old_names(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the annotations of fields by the names that older specs have for them."""
+    aliases = {name: field.validation_alias for name, field in model.model_fields.items()}
+    return {
+        str(old): _fields(model)[name]
+        for name, alias in aliases.items()
+        if isinstance(alias, AliasChoices)
+        for old in alias.choices
+    }

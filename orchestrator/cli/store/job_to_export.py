@@ -17,7 +17,7 @@ from compound.orchestrator.records.study_networks import (
     study_networks,
 )
 from compound.orchestrator.wording.commands import command
-from compound.orchestrator.wording.numbers import counted
+from compound.orchestrator.wording.numbers import closest, counted
 from compound.schemas.errors import SpecError, StoreError
 from compound.schemas.metrics import ACCURACY
 from compound.schemas.plan import PlannedJob
@@ -65,7 +65,7 @@ def job_to_export(
         return JobToExport(store, begins[0], Path(f"{begins[0]}.safetensors"))
     if begins:
         raise SpecError(f"'{target}' begins {len(begins)} jobs", allowed=", ".join(begins[:12]))
-    return _by_name(store, target)
+    return _by_name(store, target, jobs)
 
 
 def _which(store: ArtifactStore, stored: Documents) -> SpecError:
@@ -81,7 +81,7 @@ def _which(store: ArtifactStore, stored: Documents) -> SpecError:
     )
 
 
-def _by_name(store: ArtifactStore, word: str) -> JobToExport:
+def _by_name(store: ArtifactStore, word: str, jobs: Sequence[str]) -> JobToExport:
     """Look for a name in every study of the store."""
     meant = list(_named_anywhere(store, word))
     if len({named.network.id for _, named in meant}) == 1:
@@ -91,7 +91,7 @@ def _by_name(store: ArtifactStore, word: str) -> JobToExport:
     if meant:
         raise SpecError(f"'{word}' names several networks", allowed="; ".join(names[:12]))
     raise StoreError(
-        f"no study, job or network is called '{word}'",
+        f"no study, job or network is called '{word}'{closest(word, [*store.studies(), *jobs])}",
         where=store.uri,
         allowed="a study with --phi or --network, or a job's id or label",
         next_step=command("list", store=store.uri),

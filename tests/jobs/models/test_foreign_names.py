@@ -13,6 +13,7 @@ from compound.jobs.models.weight_file import evaluated, read
 from compound.jobs.models.weights import exported, load_weights, other_padding, starting
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.store import export_weights
+from compound.orchestrator.cli.store.job_to_export import JobToExport
 from compound.schemas.architecture import Architecture
 from compound.schemas.job import JobRequest, Resources, TrainJob
 from tests.support.family_networks import small
@@ -118,7 +119,8 @@ def test_the_file_says_its_epsilon_and_the_command_how_to_build(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     job, store, file = trained(tmp_path), str(tmp_path / "runs"), tmp_path / "out.safetensors"
-    export_weights.export(job.id, file, naming, store, best=False, as_json=False)
+    meant = JobToExport(ArtifactStore.open(store), job.id, file)
+    export_weights.export(meant, None, naming, best=False, as_json=False)
     told = capsys.readouterr().err
     assert words in told and ("padding" in told) == bool(words)
     with safe_open(file, "pt") as stored:

@@ -24,6 +24,7 @@ from compound.jobs.parallel.process import Process
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.checkpoint import Checkpoint
 from compound.orchestrator.cli.store.export_weights import export
+from compound.orchestrator.cli.store.job_to_export import JobToExport
 from compound.orchestrator.prepare import Prepared, prepare
 from compound.orchestrator.spec.load import load
 from compound.schemas.data import SyntheticData
@@ -149,7 +150,8 @@ def test_one_worker_goes_on_with_a_divided_network(whole) -> None:
 def test_a_divided_network_is_exported_whole(whole, tmp_path: Path, capsys) -> None:
     job, store, *_ = whole
     path = tmp_path / "weights.safetensors"
-    export(job.id, path, "compound", str(store), best=False, as_json=False)
+    meant = JobToExport(ArtifactStore.open(str(store)), job.id, path)
+    export(meant, None, "compound", best=False, as_json=False)
     expected = evaluated(checkpoint(store, job).model())
     found = read(path).tensors
     assert found.keys() == expected.keys()

@@ -181,7 +181,7 @@ def test_a_resolution_below_the_total_stride_is_refused(spec) -> None:
         ),
         (
             "{resolution: 8, stages: [{block: reduction-cell, channels: 8, repeats: 2}]}",
-            "repeats: input should be 1",
+            "repeats: 2 is not allowed",
         ),
     ],
 )

@@ -84,8 +84,8 @@ def test_a_plan_with_growing_images_takes_less_time_and_the_same_memory() -> Non
 @pytest.mark.parametrize(
     ("override", "where", "what"),
     [
-        ("train.resizing={start: 1.2}", "train.resizing.start", "less than 1"),
-        ("train.resizing={until: 1.2}", "train.resizing.until", "less than or equal to 1"),
+        ("train.resizing={start: 1.2}", "train.resizing.start", "above 0 and below 1"),
+        ("train.resizing={until: 1.2}", "train.resizing.until", "above 0 up to 1"),
         ("train.resizing={from: 0.5}", "train.resizing", "from"),
         ("train.resizing={start: 0.3}", "resizing.start", "below the network's total stride"),
         ("train.resizing={multiple: 32}", "resizing", "no multiple of 32 pixels"),

@@ -29,16 +29,22 @@ def store(spec: Path) -> ArtifactStore:
 
 
 def gc(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
-    with pytest.raises(SystemExit) as caught:
-        main(["gc", *words])
+    code = ended("gc", *words)
     out = capsys.readouterr()
-    return int(caught.value.code or 0), out.out + out.err
+    return code, out.out + out.err
 
 
 def fsck(store: ArtifactStore) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main(["fsck", store.uri, "--older-than", "0"])
-    return int(caught.value.code or 0)
+    return ended("fsck", store.uri, "--older-than", "0")
+
+
+def ended(*words: str) -> int:
+    """Run a command; return its exit code."""
+    try:
+        main([*words])
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
 
 
 def planned(store: ArtifactStore) -> list[PlannedJob]:

@@ -106,7 +106,7 @@ def test_other_data_or_another_baseline_is_refused(
         require_extension(begun, planned(spec, override))
     assert refused.value.where == where
     assert message in refused.value.message
-    assert "another `name`" in refused.value.next_step
+    assert "--set name=small-2    # another study" in refused.value.next_step
 
 
 def test_the_command_refuses_before_it_writes(spec: Path, tmp_path: Path) -> None:

@@ -271,13 +271,10 @@ def test_the_plan_says_what_training_starts_from(
     spec, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     torch.save(given(spec(), "torchvision"), tmp_path / "given.pth")
-    with pytest.raises(SystemExit) as ended:
-        main(["plan", str(spec()), "--json"])
-    assert ended.value.code == 0
+    main(["plan", str(spec()), "--json"])
     digest = read(tmp_path / "given.pth").sha256
     assert json.loads(capsys.readouterr().out)["jobs"][0]["weights"]["sha256"] == digest
-    with pytest.raises(SystemExit):
-        main(["plan", str(spec())])
+    main(["plan", str(spec())])
     assert f"given.pth (sha256 {digest[:12]})" in capsys.readouterr().out
 
 
@@ -288,8 +285,7 @@ def test_the_plan_says_what_is_cast_and_refuses_what_cannot_be(
     floats = {name: t for name, t in tensors.items() if t.is_floating_point()}
     half = {name: tensor.half() for name, tensor in floats.items()}
     torch.save({**tensors, **half}, tmp_path / "given.pth")
-    with pytest.raises(SystemExit):
-        main(["plan", str(spec())])
+    main(["plan", str(spec())])
     cast = f"cast to float32: {len(floats)} tensors of the weights, which are float16 in the file"
     assert cast in capsys.readouterr().out
     torch.save({**tensors, "conv1.weight": floats["conv1.weight"] / 0}, tmp_path / "given.pth")
@@ -317,11 +313,14 @@ def test_every_rank_starts_from_the_weights(spec, store: str, tmp_path: Path) ->
             "depth by 1.05e+06, outside of 0.01 to 100\n  allowed: phi 6.64",
         ),
         ("phi=-20;coefficients={beta: 2}", "multiplies width by 9.54e-07"),
-        ("phi=1e6", "phi: input should be less than or equal to 20"),
-        ("phi=.nan", "phi: input should be a finite number"),
-        ("coefficients.alpha=0", "alpha: input should be greater than 0"),
-        ("coefficients.beta=-1.1", "beta: input should be greater than 0"),
-        ("coefficients.gamma=1e6", "gamma: input should be less than or equal to 1000"),
+        ("phi=1e6", "phi: 1e+06 is too large\n  allowed: a number from -20 up to 20"),
+        ("phi=.nan", "phi: nan is no finite number\n  allowed: a number from -20 up to 20"),
+        ("coefficients.alpha=0", "alpha: 0 is too small\n  allowed: a number above 0"),
+        ("coefficients.beta=-1.1", "beta: -1.1 is too small\n  allowed: a number above 0"),
+        (
+            "coefficients.gamma=1e6",
+            "gamma: 1e+06 is too large\n  allowed: a number above 0 up to 1,000",
+        ),
     ],
 )
 def test_a_spec_with_bad_multipliers_is_refused(
@@ -365,9 +364,7 @@ def test_exported_weights_have_their_names_and_the_same_logits(
     module = build(job.architecture).eval()
     module.load_state_dict(evaluated(trained(job, store)))
     words = ["export", job.id, str(tmp_path / "out.safetensors"), "--naming", naming]
-    with pytest.raises(SystemExit) as ended:
-        main([*words, "--store", store])
-    assert ended.value.code == 0
+    main([*words, "--store", store])
     assert read(tmp_path / "out.safetensors").tensors.keys() == given(spec("mbconv"), naming).keys()
     again = build(job.architecture).eval()
     load_weights(again, job.architecture, tmp_path / "out.safetensors")
@@ -378,19 +375,13 @@ def test_exported_weights_have_their_names_and_the_same_logits(
     assert "the file exists" in capsys.readouterr().err
 
 
-def exported_by(words: list[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["export", *words])
-    assert ended.value.code == 0
-
-
 def test_an_exported_file_says_how_to_use_it(spec, store: str, tmp_path: Path) -> None:
     path = spec("mbconv")
     sets = [("--set", s) for s in (f"store={store}", "weights=null")]
-    with pytest.raises(SystemExit):
-        main(["run", str(path), "--runner", "local", *(word for pair in sets for word in pair)])
+    main(["run", str(path), "--runner", "local", *(word for pair in sets for word in pair)])
     job = job_of(path, "weights=null")
-    exported_by([job.id, str(tmp_path / "out.safetensors"), "--naming", "timm", "--store", store])
+    file = str(tmp_path / "out.safetensors")
+    main(["export", job.id, file, "--naming", "timm", "--store", store])
     with safe_open(tmp_path / "out.safetensors", "pt") as file:
         about = file.metadata()
     classes, mean, deviation = (
@@ -411,13 +402,13 @@ def test_mnasnet_is_exported_with_the_version_that_torchvision_asks_for(
     job = small_job(epochs=1).model_copy(update={"architecture": network})
     trained(job, store)
     words = ["--naming", "torchvision", "--store", store]
-    exported_by([job.id, str(tmp_path / "out.pth"), *words])
+    main(["export", job.id, str(tmp_path / "out.pth"), *words])
     theirs = torchvision_mnasnet(network)
     theirs.load_state_dict(torch.load(tmp_path / "out.pth", weights_only=True))
     about = json.loads((tmp_path / "out.json").read_text())
     assert about["compound.resolution"] == "8" and "compound.classes" not in about
     assert "the store has no classes of this job" in capsys.readouterr().err
-    exported_by([job.id, str(tmp_path / "out.safetensors"), *words])
+    main(["export", job.id, str(tmp_path / "out.safetensors"), *words])
     assert f"export to {tmp_path}/out.pth" in capsys.readouterr().err
 
 
@@ -428,7 +419,7 @@ def test_what_cannot_be_exported_says_so(
     trained(job, store)
     for words, said in (
         ([job.id[:-1] + "x", "a.safetensors"], f"did you mean '{job.id}'?"),
-        (["../..", "a.safetensors"], "no checkpoint of a job"),
+        (["../..", "a.safetensors"], "no study, job or network is called '../..'"),
         ([job.id, "a.pth"], "allowed: NAME.safetensors"),
         ([job.id, f"{tmp_path}/gone/a.safetensors"], "cannot write: no such file"),
     ):

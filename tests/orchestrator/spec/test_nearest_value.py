@@ -15,6 +15,7 @@ from compound.schemas.store_uri import StoreAddress
 from compound.schemas.study import Name
 
 Epochs = Annotated[int, Field(ge=1, le=100_000)]
+UpToOne = Annotated[float, Field(gt=0, le=1)]
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,15 @@ Epochs = Annotated[int, Field(ge=1, le=100_000)]
         (20, Fraction, "validation", 0.2),
         ("20%", Fraction, "validation", 0.2),
         (0, Fraction, "validation", None),
+        (1.2, Fraction, "validation", None),
+        ("1.2", Fraction, "validation", None),
+        (2, Fraction, "validation", 0.02),
+        (-20, Fraction, "validation", 0.2),
+        (1.2, UpToOne, "until", 1),
+        (-16, Epochs, "channels", 16),
+        (-0.1, Rate, "learning_rate", 0.1),
+        (-25, Phi, "phi", -20),
+        ("1e999", Epochs, "epochs", 100_000),
         ("2h30", Hours, "gpu_hours", 2.5),
         ("1:30", Hours, "gpu_hours", 1.5),
         ("90 min", Hours, "cpu_hours", 1.5),
