@@ -59,6 +59,8 @@ def _run(words: list[str]) -> None:
     if code == ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
     sys.stdout.flush()
+    # click itself exits only in its standalone mode.
+    sys.exit(code or ExitCode.OK)
 
 
 def _was_interrupted(end: BaseException) -> bool:

@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -40,6 +41,15 @@ def pytest_configure(config: pytest.Config) -> None:
     find, and finds others by it. `/tmp`: its sockets have paths of at most 107 bytes.
     """
     os.environ.pop("RAY_ADDRESS", None)
+    # readline, which pytest imports, puts the size of the terminal into the environment of the
+    # processes that it starts (not into os.environ): they would not ask their own terminals.
+    for name in ("COLUMNS", "LINES"):
+        os.environ.pop(name, None)
+        os.unsetenv(name)
+    # What starts the tests in the background of a script ignores SIGINT, and so would every program
+    # that they start.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # Ray's default of 15 keeps its workers off the processor while other tests compute.
     os.environ.setdefault("RAY_worker_niceness", "0")
     # Threads of OpenMP spin while they wait for each other. With as many test processes as cores a

@@ -55,7 +55,7 @@ def _refused(endpoint: Endpoint, store: str, error: OSError) -> MachineError:
     problem = f"cannot listen on {in_url(endpoint.host)}:{endpoint.port}: {error.strerror or error}"
     free = _free(endpoint)
     host = None if endpoint.host == Endpoint.host else endpoint.host
-    step = "compound dashboard --help"
+    step = command("dashboard", help=True)
     if free:
         step = command("dashboard", (store,), host=host, port=free, token=endpoint.token)
     allowed = "a port from 1024 to 65535 that no other program has, and an address of this machine"

@@ -103,7 +103,7 @@ def _listed(store: ArtifactStore, begun: Collection[str], name: str) -> ListedSt
     if record is None:
         return ListedStudy(name, "damaged", problem=f"{SPEC} is missing")
     planned = planned_lines(folder, record.spec, listed)
-    standing, driver = _standing(store, folder, planned, listed, begun), driver_of(folder)
+    standing, driver = _standing(store, folder, planned, listed, begun), driver_of(folder, listed)
     states = standing.states
     running = sum(stands.status == "running" for stands in standing.jobs.values())
     work = planned_work(

@@ -78,7 +78,7 @@ def study_now(store: ArtifactStore, name: str, *, brief: bool = True) -> StudyNo
     answer = _answer(store, name, status)
     work = status.work(states, answer)
     going_on = {stands.status for stands in at.values()} - _ENDED
-    driver = driver_of(folder)
+    driver = driver_of(folder, status.listed)
     return StudyNow(
         status=status,
         answer=answer and answer.model_copy(update={"so_far": work.text}),

@@ -22,6 +22,7 @@ from compound.orchestrator.spec.spec_messages import (
     tags,
 )
 from compound.orchestrator.spec.yaml_source import Key
+from compound.orchestrator.wording.commands import command, commented
 from compound.orchestrator.wording.numbers import nearest_words
 from compound.schemas.base import MisfitError
 from compound.schemas.baseline import NetworkName
@@ -31,7 +32,7 @@ _OWN_NETWORK = (
     "list the networks with `compound models`; one of your own is `stages`, or a function: "
     "baseline: {factory: 'my_network:build', resolution: 32} (docs/how-to/own-network.md)"
 )
-_CHOOSE = "compound schema --markdown    # what each of these means"
+_CHOOSE = commented(command("schema", markdown=True), "what each of these means")
 _EXAMPLES = {
     "kind": "study",
     "name": "my-study",

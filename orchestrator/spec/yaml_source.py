@@ -30,6 +30,7 @@ from compound.orchestrator.spec.yaml_mistakes import (
     unneeded,
     unreadable_character,
 )
+from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.numbers import nearest_words
 from compound.schemas.errors import SpecError
 from compound.schemas.store_uri import masked
@@ -120,7 +121,7 @@ def _specs_near(path: Path) -> tuple[str, str]:
     if not names:
         return "a YAML file", "compound init quickstart.yaml"
     near = [n for n in names if names[n].stem == path.stem] + nearest_words(str(path), names)
-    return ", ".join(map(in_line, names)), f"compound validate {shlex.quote((near or [*names])[0])}"
+    return ", ".join(map(in_line, names)), command("validate", ((near or [*names])[0],))
 
 
 def _text(data: bytes, name: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from compound.cluster.retries import INTERRUPTIONS
 from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.study_folder import StudyFolder
+from compound.jobs.store.format.file_kinds import LEASE
 from compound.schemas.job import Event, JobResult
 
 if TYPE_CHECKING:
@@ -56,8 +57,13 @@ class StudyStanding(NamedTuple):
     """That were needed for it: none of a study whose jobs are all done."""
 
 
-def driver_of(folder: StudyFolder) -> str:
-    """Return the process that runs a study now, as events name it; empty where none does."""
+def driver_of(folder: StudyFolder, listed: Iterable[str] | None = None) -> str:
+    """Return the process that runs a study now, as events name it; empty where none does.
+
+    `listed`: the names in its folder, where they are known. In a bucket this lists them else.
+    """
+    if listed is not None and not any(name.startswith(LEASE) for name in listed):
+        return ""
     notes = [note for note in folder.drivers() if {"host", "pid"} <= note.keys()]
     return f"{notes[0]['host']}/{notes[0]['pid']}" if notes else ""
 

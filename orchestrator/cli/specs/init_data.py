@@ -153,7 +153,7 @@ def _text(chosen: Foreseen, info: DataInfo) -> str:
     head = (
         f"{total(info):,} images of {len(info.classes):,} classes: a spec by `compound init`, "
         f"sized for {_machine(chosen)}.",
-        "Any line may be changed; `compound schema --markdown` explains every key.",
+        f"Any line may be changed; `{command('schema', markdown=True)}` explains every key.",
     )
     comments = line_comments(draft, info, chosen.plan)
     return commented_yaml(draft.values(), draft.spec(), comments, head, _limit(chosen))

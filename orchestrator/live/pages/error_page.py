@@ -11,6 +11,7 @@ from compound.jobs.store.backend.files import DamagedError
 from compound.jobs.wording.machine_errors import in_words
 from compound.orchestrator.live.pages.page_templates import page
 from compound.orchestrator.live.reading.last_known import NotReadYetError
+from compound.orchestrator.wording.commands import command
 from compound.schemas.errors import (
     CompoundError,
     NewerSchemaError,
@@ -96,7 +97,7 @@ def _in_words(error: Exception) -> CompoundError:
     if refused := in_words(error):
         return refused
     problem = f"internal error: {type(error).__name__}: {error}"
-    return CompoundError(problem, next_step="compound dashboard STORE --debug")
+    return CompoundError(problem, next_step=command("dashboard", ("STORE",), debug=True))
 
 
 def not_answered(request: Request, error: Exception) -> Response:

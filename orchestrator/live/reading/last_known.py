@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 import anyio
 
 from compound.jobs.wording.machine_errors import in_words
+from compound.orchestrator.wording.commands import command
 from compound.schemas.errors import CompoundError
 
 T = TypeVar("T")
@@ -99,4 +100,4 @@ def _in_words(error: Exception) -> CompoundError:
     if refused is not None:
         return refused
     problem = f"internal error: {type(error).__name__}: {error}"
-    return CompoundError(problem, next_step="compound dashboard --debug")
+    return CompoundError(problem, next_step=command("dashboard", debug=True))
