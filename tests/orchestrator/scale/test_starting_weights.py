@@ -64,6 +64,13 @@ resources: {{gpus: 0}}
 """The rate leaves the weights where they start, so that the checkpoint shows where that was."""
 
 
+def completed(words: list[str]) -> None:
+    """Run a command that ends with 0."""
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 0
+
+
 @pytest.fixture
 def spec(tmp_path: Path):
     """Write a spec around one of the baselines; its weights go to given.pth beside it."""
@@ -271,10 +278,10 @@ def test_the_plan_says_what_training_starts_from(
     spec, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     torch.save(given(spec(), "torchvision"), tmp_path / "given.pth")
-    main(["plan", str(spec()), "--json"])
+    completed(["plan", str(spec()), "--json"])
     digest = read(tmp_path / "given.pth").sha256
     assert json.loads(capsys.readouterr().out)["jobs"][0]["weights"]["sha256"] == digest
-    main(["plan", str(spec())])
+    completed(["plan", str(spec())])
     assert f"given.pth (sha256 {digest[:12]})" in capsys.readouterr().out
 
 
@@ -285,7 +292,7 @@ def test_the_plan_says_what_is_cast_and_refuses_what_cannot_be(
     floats = {name: t for name, t in tensors.items() if t.is_floating_point()}
     half = {name: tensor.half() for name, tensor in floats.items()}
     torch.save({**tensors, **half}, tmp_path / "given.pth")
-    main(["plan", str(spec())])
+    completed(["plan", str(spec())])
     cast = f"cast to float32: {len(floats)} tensors of the weights, which are float16 in the file"
     assert cast in capsys.readouterr().out
     torch.save({**tensors, "conv1.weight": floats["conv1.weight"] / 0}, tmp_path / "given.pth")
@@ -364,7 +371,7 @@ def test_exported_weights_have_their_names_and_the_same_logits(
     module = build(job.architecture).eval()
     module.load_state_dict(evaluated(trained(job, store)))
     words = ["export", job.id, str(tmp_path / "out.safetensors"), "--naming", naming]
-    main([*words, "--store", store])
+    completed([*words, "--store", store])
     assert read(tmp_path / "out.safetensors").tensors.keys() == given(spec("mbconv"), naming).keys()
     again = build(job.architecture).eval()
     load_weights(again, job.architecture, tmp_path / "out.safetensors")
@@ -378,10 +385,10 @@ def test_exported_weights_have_their_names_and_the_same_logits(
 def test_an_exported_file_says_how_to_use_it(spec, store: str, tmp_path: Path) -> None:
     path = spec("mbconv")
     sets = [("--set", s) for s in (f"store={store}", "weights=null")]
-    main(["run", str(path), "--runner", "local", *(word for pair in sets for word in pair)])
+    completed(["run", str(path), "--runner", "local", *(word for pair in sets for word in pair)])
     job = job_of(path, "weights=null")
     file = str(tmp_path / "out.safetensors")
-    main(["export", job.id, file, "--naming", "timm", "--store", store])
+    completed(["export", job.id, file, "--naming", "timm", "--store", store])
     with safe_open(tmp_path / "out.safetensors", "pt") as file:
         about = file.metadata()
     classes, mean, deviation = (
@@ -402,13 +409,13 @@ def test_mnasnet_is_exported_with_the_version_that_torchvision_asks_for(
     job = small_job(epochs=1).model_copy(update={"architecture": network})
     trained(job, store)
     words = ["--naming", "torchvision", "--store", store]
-    main(["export", job.id, str(tmp_path / "out.pth"), *words])
+    completed(["export", job.id, str(tmp_path / "out.pth"), *words])
     theirs = torchvision_mnasnet(network)
     theirs.load_state_dict(torch.load(tmp_path / "out.pth", weights_only=True))
     about = json.loads((tmp_path / "out.json").read_text())
     assert about["compound.resolution"] == "8" and "compound.classes" not in about
     assert "the store has no classes of this job" in capsys.readouterr().err
-    main(["export", job.id, str(tmp_path / "out.safetensors"), *words])
+    completed(["export", job.id, str(tmp_path / "out.safetensors"), *words])
     assert f"export to {tmp_path}/out.pth" in capsys.readouterr().err
 
 
