@@ -48,6 +48,7 @@ def test_a_study_that_is_run_has_a_driver_and_one_without_plan_or_spec_is_listed
     assert listed["small"].driver.startswith(socket.gethostname())
     assert (listed["bare"].state, listed["bare"].owner) == ("stopped", "ann@lab")
     assert listed["torn"].state == listed["broken"].state == "damaged"
+    assert {listed["torn"].as_json[count] for count in ("done", "jobs", "failed")} == {None}
     assert "spec.json" in listed["torn"].problem
     assert listed["broken"].problem
 
