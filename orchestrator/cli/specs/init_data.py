@@ -87,9 +87,10 @@ def init(path: Path, options: Options) -> None:
 
     DataError: no study can be made of them. SpecError: the file is there already.
     """
-    refuse_existing(path, options.command(_ANOTHER_FILE, options.minutes), force=options.force)
     try:
         data, guesses = _guessed(options)
+        other = options.command(_ANOTHER_FILE, options.minutes)
+        refuse_existing(path, other, force=options.force)
         data, info = _looked_at(data)
         refuse_too_few(info, options.source)
     except DataError as error:

@@ -81,6 +81,12 @@ def test_a_file_stays_unless_it_is_forced(tmp_path: Path) -> None:
     fitted(tmp_path, "--images", "photos", "--force")
 
 
+def test_a_folder_that_is_missing_is_said_before_a_file_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").touch()
+    ran = compound("init", "--images", "phot", cwd=tmp_path)
+    assert ran.returncode == 2 and "phot: no such folder" in ran.stderr
+
+
 def test_parts_that_are_there_are_taken(tmp_path: Path) -> None:
     for first, (part, images) in enumerate({"train": 40, "val": 12, "test": 9}.items()):
         classes_below(tmp_path / "data" / part, ("0", "1"), images, first=10_000 * first)
