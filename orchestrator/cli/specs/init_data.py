@@ -89,8 +89,8 @@ def init(path: Path, options: Options) -> None:
     """
     try:
         data, guesses = _guessed(options)
-        other = options.command(_ANOTHER_FILE, options.minutes)
-        refuse_existing(path, other, force=options.force)
+        renamed = options.command(_ANOTHER_FILE, options.minutes)
+        refuse_existing(path, renamed, force=options.force)
         data, info = _looked_at(data)
         refuse_too_few(info, options.source)
     except DataError as error:
