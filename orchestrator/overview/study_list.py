@@ -66,7 +66,7 @@ class ListedStudy(NamedTuple):
     """Why it cannot be read."""
 
     @property
-    def known(self) -> dict[str, Any]:
+    def fields_read(self) -> dict[str, Any]:
         """Its fields; the counts of a study that cannot be read are None."""
         unread = ("done", "jobs", "running", "failed") if self.state == "damaged" else ()
         return {**self._asdict(), **dict.fromkeys(unread)}
@@ -76,7 +76,7 @@ class ListedStudy(NamedTuple):
         """Its fields as JSON has them."""
         spent = self.spent.model_dump() if self.spent else None
         left = self.time_left._asdict() if self.time_left else None
-        return {**self.known, "spent": spent, "time_left": left}
+        return {**self.fields_read, "spent": spent, "time_left": left}
 
 
 def study_list(store: ArtifactStore, names: Iterable[str]) -> list[ListedStudy]:

@@ -128,7 +128,7 @@ def _study(name: str, row: "ListedStudy | None") -> dict[str, Any]:
     spent = row.spent.model_dump(include={"gpu_hours", "cpu_hours", "money"}) if row.spent else {}
     left = row.time_left or (None, None)
     times = {"least_left": left[0], "most_left": left[1]}
-    return {**row.known, "study": name, **spent, **times, "spent": spent_short(row.spent)}
+    return {**row.fields_read, "study": name, **spent, **times, "spent": spent_short(row.spent)}
 
 
 def jobs_table(state: "StudyState") -> pa.Table:
